@@ -1,0 +1,64 @@
+import type { Session, Snapshot } from './session.js';
+
+/** The claims of an access token (RFC 9068 section 2.2), with `sid` and the session's own claims. */
+export interface AccessTokenClaims extends Record<string, unknown> {
+  readonly iss: string;
+  readonly sub: string;
+  readonly aud: string | readonly string[];
+  readonly client_id: string;
+  /** The session's id. */
+  readonly sid: string;
+  readonly jti: string;
+  /** Seconds since the epoch, as all its times. */
+  readonly iat: number;
+  readonly exp: number;
+}
+
+/** Who issues, and for whom where the session does not say. */
+export interface Issuer {
+  readonly issuer: string;
+  readonly audience: string;
+}
+
+/** Claims that this service sets, so that a session's own claims may not name them. */
+export const RESERVED_CLAIMS: ReadonlySet<string> = new Set([
+  ...['iss', 'sub', 'aud', 'client_id', 'sid', 'jti', 'iat', 'exp', 'nbf'],
+  ...['scope', 'auth_time', 'amr', 'acr', 'cnf', 'act'],
+]);
+
+/** The longest that an access token may live, in seconds: a day. The key ring keeps a retired key that long. */
+export const MAX_ACCESS_TOKEN_TTL = 86_400;
+
+/** The claims of an access token issued at the snapshot's time. It never outlives its session. */
+export function accessTokenClaims(
+  { session, now }: Snapshot,
+  { issuer, audience }: Issuer,
+  jti: string,
+): AccessTokenClaims {
+  const iat = seconds(now);
+  return {
+    ...session.claims,
+    iss: issuer,
+    sub: session.subject,
+    aud: audienceOf(session, audience),
+    client_id: session.clientId,
+    sid: session.id,
+    ...(session.scope !== null && { scope: session.scope }),
+    auth_time: seconds(session.authTime),
+    ...(session.amr.length > 0 && { amr: session.amr }),
+    ...(session.acr !== null && { acr: session.acr }),
+    jti,
+    iat,
+    exp: Math.min(iat + session.accessTokenTtl, seconds(session.expiresAt), seconds(session.idleExpiresAt)),
+  };
+}
+
+function audienceOf({ audience }: Session, otherwise: string): string | readonly string[] {
+  if (audience.length === 0) return otherwise;
+  return audience.length === 1 ? audience[0]! : audience;
+}
+
+/** A time as a JWT's NumericDate: whole seconds since the epoch (RFC 7519 section 2). */
+export function seconds(time: Date): number {
+  return Math.floor(time.getTime() / 1000);
+}

@@ -1,0 +1,95 @@
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+
+/** What a refresh token says under its MAC. */
+export interface RefreshToken {
+  /** 16 random bytes that only this session's refresh tokens carry. A secret: never stored, never logged. */
+  readonly handle: Buffer;
+  /** Which turn of the session's ratchet this token is. */
+  readonly generation: number;
+  /** The session's absolute expiry, in seconds since the epoch. */
+  readonly deadline: number;
+}
+
+/** A secret that mints and verifies refresh tokens. */
+export interface RefreshTokenKey {
+  /** 0 to 255; travels in the token. */
+  readonly kid: number;
+  /** At least 32 bytes. */
+  readonly secret: Buffer;
+}
+
+const PREFIX = 'rt1_';
+const DOMAIN = 'ratchet/refresh-token/v1';
+const SESSION_ID_DOMAIN = 'ratchet/session-id';
+const HANDLE_BYTES = 16;
+const PAYLOAD_BYTES = 1 + HANDLE_BYTES + 4 + 4;
+const PAYLOAD_CHARS = Math.ceil((PAYLOAD_BYTES * 4) / 3);
+const MAC_CHARS = Math.ceil((32 * 4) / 3);
+const TOKEN_CHARS = PREFIX.length + PAYLOAD_CHARS + 1 + MAC_CHARS;
+/** The column of the generation is a signed 32-bit integer. */
+const MAX_GENERATION = 0x7fff_fffe;
+
+/** A handle for a new session: 128 random bits. */
+export function newHandle(): Buffer {
+  return randomBytes(HANDLE_BYTES);
+}
+
+/**
+ * The id of the session whose tokens carry `handle`, a UUID of version 8 (RFC 9562 section 5.8). One-way, so that
+ * the database does not hold what a token needs.
+ */
+export function sessionIdOf(handle: Buffer): string {
+  const id = createHash('sha256').update(SESSION_ID_DOMAIN).update(handle).digest().subarray(0, 16);
+  id[6] = (id[6]! & 0x0f) | 0x80;
+  id[8] = (id[8]! & 0x3f) | 0x80;
+  const hex = id.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/**
+ * The refresh token that says `token`, under `key`: `rt1_<payload>.<MAC>`, 82 characters of `[A-Za-z0-9_.-]`.
+ * A pure function, so that a retry is given the same successor and nothing has to be cached.
+ */
+export function mintRefreshToken(token: RefreshToken, key: RefreshTokenKey): string {
+  const payload = Buffer.alloc(PAYLOAD_BYTES);
+  payload.writeUInt8(key.kid, 0);
+  token.handle.copy(payload, 1);
+  payload.writeUInt32BE(token.generation, 1 + HANDLE_BYTES);
+  payload.writeUInt32BE(token.deadline, 1 + HANDLE_BYTES + 4);
+  const text = PREFIX + payload.toString('base64url');
+  return `${text}.${mac(text, key)}`;
+}
+
+/**
+ * What `text` says, or undefined if none of `keys` made it. No I/O: this is where garbage stops.
+ *
+ * The MAC is over the characters, not the bytes they stand for, and is compared as characters: one token has one
+ * spelling.
+ */
+export function readRefreshToken(text: string, keys: readonly RefreshTokenKey[]): RefreshToken | undefined {
+  if (text.length !== TOKEN_CHARS || !text.startsWith(PREFIX)) return undefined;
+  const dot = PREFIX.length + PAYLOAD_CHARS;
+  if (text[dot] !== '.') return undefined;
+  const payload = Buffer.from(text.slice(PREFIX.length, dot), 'base64url');
+  if (payload.length !== PAYLOAD_BYTES) return undefined;
+  const key = keys.find((candidate) => candidate.kid === payload[0]);
+  if (!key || !sameCharacters(mac(text.slice(0, dot), key), text.slice(dot + 1))) return undefined;
+  const generation = payload.readUInt32BE(1 + HANDLE_BYTES);
+  if (generation > MAX_GENERATION) return undefined;
+  return {
+    handle: payload.subarray(1, 1 + HANDLE_BYTES),
+    generation,
+    deadline: payload.readUInt32BE(1 + HANDLE_BYTES + 4),
+  };
+}
+
+function mac(text: string, key: RefreshTokenKey): string {
+  return createHmac('sha256', key.secret).update(DOMAIN).update('\0').update(text).digest('base64url');
+}
+
+function sameCharacters(expected: string, given: string): boolean {
+  const a = Buffer.from(expected, 'latin1');
+  const b = Buffer.from(given, 'utf8');
+  // A character beyond ASCII makes `b` longer; timingSafeEqual would throw.
+  return a.length === b.length && timingSafeEqual(a, b);
+}
