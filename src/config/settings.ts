@@ -1,0 +1,58 @@
+import { formatDuration, parseDuration } from './duration.js';
+
+/** Reads settings from an environment and keeps every mistake, so that they are reported together. */
+export class Settings {
+  readonly mistakes: string[] = [];
+
+  constructor(private readonly environment: Readonly<Record<string, string | undefined>>) {}
+
+  /** The setting's text without surrounding blanks; undefined if it is absent or empty. */
+  text(name: string): string | undefined {
+    return this.environment[name]?.trim() || undefined;
+  }
+
+  /** A duration in milliseconds. */
+  duration(name: string, otherwise: string, least: string, most: string): number {
+    const text = this.text(name) ?? otherwise;
+    const value = parseDuration(text);
+    if (value === undefined) {
+      return this.mistake(name, `"${text}" is not a duration; write it as ${otherwise}, 30s, 15m or 14d`, 0);
+    }
+    const [min, max] = [parseDuration(least)!, parseDuration(most)!];
+    if (value < min || value > max) {
+      return this.mistake(name, `${formatDuration(value)} is outside ${least} to ${most}`, value);
+    }
+    return value;
+  }
+
+  /** A whole number. */
+  integer(name: string, otherwise: number, least: number, most: number): number {
+    const text = this.text(name) ?? String(otherwise);
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    return this.mistake(name, `"${text}" is not a whole number from ${least} to ${most}`, otherwise);
+  }
+
+  /** One of a few words, in any case. */
+  choice<T extends string>(name: string, otherwise: T, words: readonly T[]): T {
+    const text = this.text(name) ?? otherwise;
+    const word = words.find((candidate) => candidate.toLowerCase() === text.toLowerCase());
+    return word ?? this.mistake(name, `"${text}" is not one of ${words.join(', ')}`, otherwise);
+  }
+
+  /** A comma-separated list; `read` gives an item's value, or the sentence that says what is wrong with it. */
+  list<T>(name: string, read: (item: string) => { value: T } | { mistake: string }): T[] {
+    const items = (this.text(name) ?? '').split(',').map((item) => item.trim());
+    return items.filter(Boolean).flatMap((item) => {
+      const result = read(item);
+      if ('value' in result) return [result.value];
+      return this.mistake(name, result.mistake, []);
+    });
+  }
+
+  /** Keeps a mistake and gives `otherwise`, so that reading can go on. */
+  mistake<T>(name: string, sentence: string, otherwise: T): T {
+    this.mistakes.push(`${name}: ${sentence}`);
+    return otherwise;
+  }
+}
