@@ -1,0 +1,22 @@
+import { ConfigError, readDatabase } from './config/environment.js';
+import { Database } from './store/database.js';
+import { migrate } from './store/migrations.js';
+import { StoreUnavailable } from './store/session-store.js';
+
+// `npm run migrate`: applies what the database lacks. Needs DATABASE_URL and no other setting.
+try {
+  const database = await Database.open(readDatabase(process.env), { unhurried: true });
+  const applied = await migrate(database);
+  await database.close();
+  process.stdout.write(
+    applied.length > 0 ? `Applied ${applied.join(', ')}\n` : 'The database is up to date\n',
+  );
+} catch (error) {
+  const known = error instanceof ConfigError || error instanceof StoreUnavailable;
+  process.stderr.write(`${known ? error.message : stackOf(error)}\n`);
+  process.exit(1);
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error && error.stack !== undefined ? error.stack : String(error);
+}

@@ -1,0 +1,114 @@
+import { readFile, readdir } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  bindMigrationAwareSqlAdapterFactory,
+  type SqlMigrationAwareDriverAdapterFactory,
+} from '@prisma/driver-adapter-utils';
+import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
+import type { Database } from './database.js';
+
+const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
+/** Any number that no one else locks; spelled "ratchet" on a telephone. */
+const LOCK = 7_282_438;
+/** What is used of WebAssembly, which Node's types leave to those of browsers. */
+const webAssembly = (globalThis as unknown as { WebAssembly: WebAssemblyApi }).WebAssembly;
+interface WebAssemblyApi {
+  instantiate(
+    bytes: Uint8Array,
+    imports: object,
+  ): Promise<{ instance: { exports: Record<string, unknown> } }>;
+}
+const NO_FILTER = { externalTables: [], externalEnums: [] };
+
+/**
+ * Applies the migrations in prisma/migrations that the database lacks, and gives their names. Safe to run from
+ * several replicas at once: one applies, the others wait and find nothing to do.
+ */
+export async function migrate(database: Database): Promise<string[]> {
+  return alone(database.adapter, async () => {
+    const engine = await schemaEngine(database.adapter);
+    const applied = await engine.applyMigrations({
+      migrationsList: await migrationList(),
+      filters: NO_FILTER,
+    });
+    return applied.appliedMigrationNames;
+  });
+}
+
+/** The names of the migrations that the database lacks. */
+export async function pendingMigrations(database: Database): Promise<string[]> {
+  const names = await migrationNames();
+  return database.run(async (prisma) => {
+    const [table] = await prisma.$queryRaw<{ there: boolean }[]>`
+      SELECT to_regclass('_prisma_migrations') IS NOT NULL AS there`;
+    if (!table?.there) return names;
+    const rows = await prisma.$queryRaw<{ name: string }[]>`
+      SELECT migration_name AS name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL`;
+    const applied = new Set(rows.map((row) => row.name));
+    return names.filter((name) => !applied.has(name));
+  });
+}
+
+/** The scripts in prisma/migrations, as Prisma's schema engine takes them. */
+export async function migrationList(): Promise<MigrationList> {
+  const names = await migrationNames();
+  const scripts = await Promise.all(
+    names.map((name) => readFile(join(MIGRATIONS, name, 'migration.sql'), 'utf8')),
+  );
+  return {
+    baseDir: MIGRATIONS,
+    lockfile: {
+      path: 'migration_lock.toml',
+      content: await readFile(join(MIGRATIONS, 'migration_lock.toml'), 'utf8'),
+    },
+    shadowDbInitScript: '',
+    migrationDirectories: names.map((name, index) => ({
+      path: name,
+      migrationFile: { path: 'migration.sql', content: { tag: 'ok', value: scripts[index]! } },
+    })),
+  };
+}
+
+/** Prisma's own schema engine, as WebAssembly: the command line's is a binary that it would have to download. */
+export async function schemaEngine(
+  adapter: SqlMigrationAwareDriverAdapterFactory,
+  datamodels?: [string, string][],
+): Promise<SchemaEngine> {
+  const bindings = await import('@prisma/schema-engine-wasm/schema_engine_bg');
+  const glue = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg');
+  const bytes = await readFile(join(dirname(glue), 'schema_engine_bg.wasm'));
+  const { instance } = await webAssembly.instantiate(bytes, { './schema_engine_bg.js': bindings });
+  bindings.__wbg_set_wasm(instance.exports);
+  (instance.exports['__wbindgen_start'] as () => void)();
+  return bindings.SchemaEngine.new(
+    { datamodels },
+    () => undefined,
+    bindMigrationAwareSqlAdapterFactory(adapter),
+  );
+}
+
+async function migrationNames(): Promise<string[]> {
+  const entries = await readdir(MIGRATIONS, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort();
+}
+
+async function alone<T>(factory: SqlMigrationAwareDriverAdapterFactory, work: () => Promise<T>): Promise<T> {
+  // The embedded database is this process's alone, and it has a single connection.
+  if (factory.adapterName !== '@prisma/adapter-pg') return work();
+  const adapter = await factory.connect();
+  const turn = await adapter.startTransaction();
+  try {
+    await turn.executeRaw({ sql: `SET LOCAL statement_timeout = 0`, args: [], argTypes: [] });
+    await turn.executeRaw({ sql: `SELECT pg_advisory_xact_lock(${LOCK})`, args: [], argTypes: [] });
+    return await work();
+  } finally {
+    await turn.executeRaw({ sql: 'COMMIT', args: [], argTypes: [] }).catch(() => undefined);
+    await turn.commit();
+    await adapter.dispose();
+  }
+}

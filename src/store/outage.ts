@@ -1,0 +1,56 @@
+/** Kinds in which Prisma's driver adapters report a database that cannot be used just now. */
+const OUTAGE_KINDS = new Set([
+  'DatabaseNotReachable',
+  'ConnectionClosed',
+  'SocketTimeout',
+  'TooManyConnections',
+  'TransactionWriteConflict',
+  'TlsConnectionError',
+  'AuthenticationFailed',
+  'DatabaseAccessDenied',
+  'DatabaseDoesNotExist',
+]);
+
+/**
+ * SQLSTATE classes and codes (PostgreSQL manual, appendix A) that pass by themselves or by an operator's hand:
+ * connection exceptions, transaction rollbacks, resource shortages (disk full, too many connections), operator
+ * intervention (shutdown, cancelled by timeout), a lock not to be had, system errors, a server that only reads.
+ */
+const OUTAGE_SQLSTATE = /^(08|40|53|57|58|55P03|25006|28)/;
+
+/** What node-postgres says without a code. */
+const OUTAGE_MESSAGE =
+  /connection terminated|connection error|timeout exceeded when trying to connect|client has encountered|not queryable|query read timeout/i;
+
+/** Whether `error` says that the database cannot be used just now, and nothing of what was asked. */
+export function isOutage(error: unknown): boolean {
+  for (
+    let cause = error, depth = 0;
+    isRecord(cause) && depth < 8;
+    cause = cause['cause'] ?? metaOf(cause), depth++
+  ) {
+    const { kind, code, originalCode, message } = cause;
+    if (typeof kind === 'string' && OUTAGE_KINDS.has(kind)) return true;
+    if ([code, originalCode].some((text) => typeof text === 'string' && isOutageCode(text))) return true;
+    if (typeof message === 'string' && OUTAGE_MESSAGE.test(message)) return true;
+  }
+  return false;
+}
+
+function isOutageCode(code: string): boolean {
+  // Prisma's P1xxx are all of connecting; P2024 is a pool that gave no connection in time.
+  return (
+    OUTAGE_SQLSTATE.test(code) ||
+    /^P1\d{3}$/.test(code) ||
+    code === 'P2024' ||
+    /^E(CONN|HOST|PIPE|TIMEDOUT|NET|AI_AGAIN|NOTFOUND)/.test(code)
+  );
+}
+
+function metaOf(error: Record<string, unknown>): unknown {
+  return isRecord(error['meta']) ? error['meta']['driverAdapterError'] : undefined;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,82 @@
+import { Injectable } from '@nestjs/common';
+import type { Snapshot } from '../core/session.js';
+import { Prisma } from '../generated/prisma/client.js';
+import { Database } from './database.js';
+import {
+  SessionDirectory,
+  type NewSession,
+  type SessionChange,
+  type SessionCursor,
+} from './session-directory.js';
+import { IS_LIVE, SESSION_COLUMNS, toSnapshot, type SessionRow } from './session-row.js';
+
+/** The session directory on PostgreSQL. */
+@Injectable()
+export class PrismaSessionDirectory extends SessionDirectory {
+  constructor(private readonly database: Database) {
+    super();
+  }
+
+  override async open(session: NewSession): Promise<Snapshot> {
+    const expiresAt = Prisma.sql`now() + ${session.maxTtl}::int * interval '1 second'`;
+    const idleExpiresAt = Prisma.sql`LEAST(${expiresAt}, now() + ${session.idleTtl}::int * interval '1 second')`;
+    const [snapshot] = await this.query(Prisma.sql`
+      INSERT INTO sessions (id, subject, client_id, scope, audience, claims, device, amr, acr, auth_time, created_at,
+        expires_at, idle_expires_at, idle_ttl, access_token_ttl)
+      VALUES (${session.id}::uuid, ${session.subject}, ${session.clientId}, ${session.scope}, ${session.audience}::text[],
+        ${JSON.stringify(session.claims)}::jsonb, ${session.device}, ${session.amr}::text[], ${session.acr},
+        COALESCE(${session.authTime ?? null}::timestamptz, now()), now(), ${expiresAt}, ${idleExpiresAt},
+        ${session.idleTtl}::int, ${session.accessTokenTtl}::int)
+      RETURNING ${SESSION_COLUMNS}`);
+    return snapshot!;
+  }
+
+  override list(subject: string, limit: number, cursor?: SessionCursor): Promise<Snapshot[]> {
+    const after = cursor
+      ? Prisma.sql`AND (created_at, id) < (${cursor.createdAt}::timestamptz, ${cursor.id}::uuid)`
+      : Prisma.empty;
+    return this.query(Prisma.sql`
+      SELECT ${SESSION_COLUMNS} FROM sessions WHERE subject = ${subject} ${after}
+      ORDER BY created_at DESC, id DESC LIMIT ${limit}::int`);
+  }
+
+  override async amend(id: string, change: SessionChange): Promise<Snapshot | undefined> {
+    const claims = change.claims === undefined ? null : JSON.stringify(change.claims);
+    const [snapshot] = await this.query(Prisma.sql`
+      UPDATE sessions SET claims = COALESCE(${claims}::jsonb, claims),
+        scope = CASE WHEN ${change.scope !== undefined} THEN ${change.scope ?? null} ELSE scope END
+      WHERE id = ${id}::uuid AND ${IS_LIVE} RETURNING ${SESSION_COLUMNS}`);
+    return snapshot;
+  }
+
+  override revokeAll(subject: string, except?: string): Promise<number> {
+    return this.database.run(
+      (prisma) => prisma.$executeRaw`
+        UPDATE sessions SET revoked_at = now(), revoked_by = 'service'
+        WHERE subject = ${subject} AND ${IS_LIVE} AND id IS DISTINCT FROM ${except ?? null}::uuid`,
+    );
+  }
+
+  override async sweep(
+    limit: number,
+    after?: string,
+  ): Promise<{ last: string | undefined; deleted: number }> {
+    const [swept] = await this.database.run(
+      (prisma) => prisma.$queryRaw<{ last: string | null; deleted: number }[]>`
+        WITH page AS (
+          SELECT id FROM sessions WHERE id > ${after ?? '00000000-0000-0000-0000-000000000000'}::uuid ORDER BY id LIMIT ${limit}::int
+        ), gone AS (
+          DELETE FROM sessions USING page WHERE sessions.id = page.id
+            AND LEAST(expires_at, idle_expires_at) < now() - interval '1 day'
+          RETURNING sessions.id
+        )
+        SELECT (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last, (SELECT count(*)::int FROM gone) AS deleted`,
+    );
+    return { last: swept!.last ?? undefined, deleted: swept!.deleted };
+  }
+
+  private async query(sql: Prisma.Sql): Promise<Snapshot[]> {
+    const rows = await this.database.run((prisma) => prisma.$queryRaw<SessionRow[]>(sql));
+    return rows.map(toSnapshot);
+  }
+}
