@@ -1,0 +1,29 @@
+import { Controller, Get, Header } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { AccessTokenSigner, type JwkSet } from './access-token-signer.js';
+
+/** A JSON Web Key Set (RFC 7517 section 5). */
+export class JwkSetDto {
+  @ApiProperty({
+    type: 'array',
+    items: { type: 'object', additionalProperties: true },
+    description: 'Public keys (RFC 7517 section 4).',
+  })
+  keys!: object[];
+}
+
+/** Publishes the keys that verify access tokens. */
+@ApiTags('Keys')
+@Controller('.well-known')
+export class JwksController {
+  constructor(private readonly signer: AccessTokenSigner) {}
+
+  @Get('jwks.json')
+  @Header('Cache-Control', 'public, max-age=300')
+  @Header('Access-Control-Allow-Origin', '*')
+  @ApiOperation({ operationId: 'JwksController_keys', summary: 'The keys that verify access tokens' })
+  @ApiOkResponse({ type: JwkSetDto })
+  keys(): JwkSet {
+    return this.signer.jwks();
+  }
+}

@@ -1,0 +1,135 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import type { JwtService } from '@nestjs/jwt';
+import type { AccessTokenClaims } from '../core/access-token.js';
+import { currentKey, deadKeys, dueKey, type RingKey, type RingSchedule } from '../core/key-ring.js';
+import type { RefreshTokenKey } from '../core/refresh-token.js';
+import type { SigningKeyStore, StoredSigningKey } from '../store/signing-key-store.js';
+import { StoreUnavailable } from '../store/session-store.js';
+import { AccessTokenSigner, signJwt, type JwkSet } from './access-token-signer.js';
+import { publicJwk } from './public-jwk.js';
+import { openKey, sealKey } from './sealed-key.js';
+
+/** Between two looks at the ring. Far less than a key's lead, so that every replica publishes a key before it signs. */
+const LOOK_EVERY = 60_000;
+const ALGORITHM = 'ES256';
+
+interface OpenedKey extends RingKey, StoredSigningKey {
+  readonly privateKey: KeyObject | undefined;
+}
+
+/** Signs with the key ring in the database, which all replicas share and any of them may turn. */
+export class KeyRingSigner
+  extends AccessTokenSigner
+  implements OnApplicationBootstrap, OnApplicationShutdown
+{
+  private readonly logger = new Logger(KeyRingSigner.name);
+  private readonly opened = new Map<string, KeyObject>();
+  private keys: readonly OpenedKey[] = [];
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly jwt: JwtService,
+    private readonly store: SigningKeyStore,
+    private readonly sealingKeys: readonly [RefreshTokenKey, ...RefreshTokenKey[]],
+    private readonly schedule: RingSchedule,
+  ) {
+    super();
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.turn();
+    this.timer = setInterval(() => void this.turnOrWarn(), LOOK_EVERY).unref();
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  override sign(claims: AccessTokenClaims): string {
+    const current = currentKey(this.keys, new Date(claims.iat * 1000)) ?? this.earliest();
+    return signJwt(
+      this.jwt,
+      claims,
+      { kid: current.kid, algorithm: ALGORITHM, key: current.privateKey! },
+      'at+jwt',
+    );
+  }
+
+  override jwks(): JwkSet {
+    return { keys: this.keys.map((key) => key.publicJwk) };
+  }
+
+  override ready(): void {
+    this.earliest();
+  }
+
+  /**
+   * Looks at the ring: makes a key that is due, removes those that are dead, and seals anew those that were sealed
+   * under a refresh token key that is on its way out.
+   */
+  async turn(): Promise<void> {
+    let { keys, now } = await this.load();
+    const due = dueKey(keys, now, this.schedule);
+    if (due) {
+      await this.store.add(this.makeKey(due));
+      // Another replica may have been first; what counts is what the database now holds.
+      ({ keys, now } = await this.load());
+    }
+    const dead = deadKeys(keys, now);
+    for (const { kid } of dead) await this.store.remove(kid);
+    this.keys = keys.filter((key) => !dead.includes(key));
+    await this.resealOldKeys();
+  }
+
+  private async turnOrWarn(): Promise<void> {
+    await this.turn().catch((error: unknown) =>
+      this.logger.warn(`The key ring could not be read: ${String(error)}`),
+    );
+  }
+
+  private async load(): Promise<{ keys: OpenedKey[]; now: Date }> {
+    const { keys, now } = await this.store.all();
+    return { now, keys: keys.map((key) => this.open(key)) };
+  }
+
+  private open(stored: StoredSigningKey): OpenedKey {
+    const under = this.sealingKeys.find((key) => key.kid === stored.sealedBy);
+    const privateKey = this.opened.get(stored.kid) ?? (under && openKey(stored.sealedKey, stored.kid, under));
+    if (privateKey) this.opened.set(stored.kid, privateKey);
+    else
+      this.logger.warn(
+        `Signing key ${stored.kid} cannot be opened: REFRESH_TOKEN_KEYS lacks key ${stored.sealedBy} or it has changed`,
+      );
+    return { ...stored, privateKey, usable: privateKey !== undefined };
+  }
+
+  private makeKey({ ordinal, activatesAt }: Omit<RingKey, 'usable'>): StoredSigningKey {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const jwk = publicJwk(privateKey, ALGORITHM);
+    const [under] = this.sealingKeys;
+    this.logger.log(`Signing key ${jwk.kid} made, signing from ${activatesAt.toISOString()}`);
+    return {
+      kid: jwk.kid,
+      ordinal,
+      publicJwk: jwk,
+      sealedKey: sealKey(privateKey, jwk.kid, under),
+      sealedBy: under.kid,
+      activatesAt,
+    };
+  }
+
+  private async resealOldKeys(): Promise<void> {
+    const [under] = this.sealingKeys;
+    for (const { kid, sealedBy, privateKey } of this.keys) {
+      if (privateKey && sealedBy !== under.kid)
+        await this.store.reseal(kid, sealKey(privateKey, kid, under), under.kid);
+    }
+  }
+
+  private earliest(): OpenedKey {
+    const key = this.keys.find((candidate) => candidate.usable);
+    if (!key) throw new StoreUnavailable('the key ring has not been read yet');
+    return key;
+  }
+}

@@ -1,0 +1,35 @@
+import { Global, Module } from '@nestjs/common';
+import { JwtModule, JwtService } from '@nestjs/jwt';
+import type { Config } from '../config/config.js';
+import { CONFIG } from '../config/config.module.js';
+import { SigningKeyStore } from '../store/signing-key-store.js';
+import { AccessTokenSigner } from './access-token-signer.js';
+import { JwksController } from './jwks.controller.js';
+import { KeyRingSigner } from './key-ring-signer.js';
+import { StaticSigner } from './static-signer.js';
+
+const DAY = 86_400_000;
+
+/** Signing keys, by whichever of the three ways the configuration chose. */
+@Global()
+@Module({
+  imports: [JwtModule.register({})],
+  controllers: [JwksController],
+  providers: [
+    {
+      provide: AccessTokenSigner,
+      inject: [CONFIG, JwtService, SigningKeyStore],
+      useFactory: (
+        { signing, refreshTokenKeys }: Config,
+        jwt: JwtService,
+        store: SigningKeyStore,
+      ): AccessTokenSigner => {
+        if (signing.kind !== 'ring') return new StaticSigner(jwt, signing);
+        const schedule = { period: signing.period, lead: Math.min(DAY, signing.period / 4) };
+        return new KeyRingSigner(jwt, store, refreshTokenKeys, schedule);
+      },
+    },
+  ],
+  exports: [AccessTokenSigner, JwtModule],
+})
+export class KeysModule {}
