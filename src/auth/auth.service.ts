@@ -1,0 +1,121 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Config } from '../config/config.js';
+import { CONFIG } from '../config/config.module.js';
+import type { RefreshMode } from '../core/policy.js';
+import { accept, refuse, type Outcome } from '../core/refusal.js';
+import type { Session } from '../core/session.js';
+import { SessionStore, StoreUnavailable } from '../store/session-store.js';
+import { Clock } from './clock.js';
+import { RateLimiter } from './rate-limiter.js';
+import { Ratchet, type Turned } from './ratchet.js';
+import { RefreshTokens, type PresentedToken } from './refresh-tokens.js';
+import { trySample } from './sample-tokens.js';
+import { DryRunMint, LiveMint, type TokenMint, type TokenPair } from './token-mint.js';
+
+/** A refresh as a contract reads it from a request. */
+export interface RefreshRequest {
+  /** The token as it came; undefined if none came. */
+  readonly refreshToken: string | undefined;
+  /** Whether to simulate: the same checks and the same shape of answer, and nothing written. */
+  readonly dryRun: boolean;
+  readonly mode: RefreshMode;
+}
+
+/** A refresh that succeeded. */
+export interface Refreshed extends TokenPair {
+  /** How it succeeded, for the log. */
+  readonly how: Turned['turn']['kind'];
+  readonly dryRun: boolean;
+  readonly session: Session;
+}
+
+/** Seconds after which a client may ask again when the store does not answer. */
+const RETRY_AFTER_OUTAGE = 1;
+
+/** The service itself: joins rules, store and signer. Every contract calls it, and it knows none of them. */
+@Injectable()
+export class AuthService {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly tokens: RefreshTokens,
+    private readonly ratchet: Ratchet,
+    private readonly store: SessionStore,
+    private readonly limiter: RateLimiter,
+    private readonly liveMint: LiveMint,
+    private readonly dryRunMint: DryRunMint,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Exchanges a refresh token. Refuses: missing_token, malformed_token, unknown_session, expired, revoked, reused,
+   * rate_limited, unavailable.
+   */
+  async refresh(request: RefreshRequest): Promise<Outcome<Refreshed>> {
+    const sample = request.dryRun ? trySample(request.refreshToken, this.clock.now()) : undefined;
+    if (sample && !sample.ok) return sample;
+    if (sample) return accept(this.issue(sample.value.token, sample.value.turned, this.dryRunMint, true));
+
+    const read = this.tokens.read(request.refreshToken);
+    if (!read.ok) return read;
+    const standing = await this.limiter.forSession(read.value.sessionId);
+    if (standing && !standing.allowed) {
+      return refuse('rate_limited', { retryAfter: standing.reset, sessionId: read.value.sessionId });
+    }
+    return orUnavailable(() => this.exchange(read.value, request));
+  }
+
+  /**
+   * Ends the session of a refresh token, of whatever generation (RFC 7009 section 2.1); true if this call ended it. A
+   * token that opens nothing ends nothing, and that is no error. Refuses: unavailable.
+   */
+  async logout(refreshToken: string | undefined): Promise<Outcome<{ ended: boolean; sessionId?: string }>> {
+    const read = this.tokens.read(refreshToken);
+    if (!read.ok) return accept({ ended: false });
+    const { sessionId } = read.value;
+    return orUnavailable(async () =>
+      accept({ ended: await this.store.revoke(sessionId, 'logout'), sessionId }),
+    );
+  }
+
+  /** What a refresh would come to just now, and the session. Writes nothing. Refuses as refresh does. */
+  async inspect(refreshToken: string): Promise<Outcome<Turned>> {
+    const read = this.tokens.read(refreshToken);
+    if (!read.ok) return read;
+    return orUnavailable(() => this.ratchet.foresee(read.value, this.policy('rotate')));
+  }
+
+  private async exchange(
+    token: PresentedToken,
+    { dryRun, mode }: RefreshRequest,
+  ): Promise<Outcome<Refreshed>> {
+    const mint = dryRun ? this.dryRunMint : this.liveMint;
+    // Asked first: a rotation whose answer cannot be signed would cost the client a retry.
+    mint.ready();
+    const policy = this.policy(mode);
+    const turned = await (dryRun ? this.ratchet.foresee(token, policy) : this.ratchet.turn(token, policy));
+    return turned.ok ? accept(this.issue(token, turned.value, mint, dryRun)) : turned;
+  }
+
+  private issue(
+    token: PresentedToken,
+    { turn, snapshot }: Turned,
+    mint: TokenMint,
+    dryRun: boolean,
+  ): Refreshed {
+    const successor = { handle: token.handle, deadline: token.deadline, generation: turn.generation };
+    return { ...mint.pair(snapshot, successor), how: turn.kind, dryRun, session: snapshot.session };
+  }
+
+  private policy(mode: RefreshMode): { grace: number; mode: RefreshMode } {
+    return { grace: this.config.rotationGrace, mode };
+  }
+}
+
+async function orUnavailable<T>(work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof StoreUnavailable) return refuse('unavailable', { retryAfter: RETRY_AFTER_OUTAGE });
+    throw error;
+  }
+}

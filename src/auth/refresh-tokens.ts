@@ -1,0 +1,42 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Config } from '../config/config.js';
+import { CONFIG } from '../config/config.module.js';
+import { accept, refuse, type Outcome } from '../core/refusal.js';
+import { mintRefreshToken, readRefreshToken, sessionIdOf, type RefreshToken } from '../core/refresh-token.js';
+import { Clock } from './clock.js';
+
+/** A genuine refresh token and the session it is for. */
+export interface PresentedToken extends RefreshToken {
+  readonly sessionId: string;
+}
+
+/**
+ * How far this machine's clock may be ahead of the database's before a live session is refused, in seconds. The
+ * deadline is checked here only to save the database the work; it decides by its own clock.
+ */
+const CLOCK_TOLERANCE = 600;
+
+/** Reads and mints refresh tokens with the configured keys. */
+@Injectable()
+export class RefreshTokens {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Reads a token as it came; without any I/O. Refuses: missing_token, malformed_token, expired. */
+  read(text: string | undefined): Outcome<PresentedToken> {
+    if (!text) return refuse('missing_token');
+    const token = readRefreshToken(text, this.config.refreshTokenKeys);
+    if (!token) return refuse('malformed_token');
+    const sessionId = sessionIdOf(token.handle);
+    const late = this.clock.now().getTime() / 1000 - token.deadline;
+    if (late > CLOCK_TOLERANCE) return refuse('expired', { sessionId });
+    return accept({ ...token, sessionId });
+  }
+
+  /** The text of a token, under the first key. */
+  mint(token: RefreshToken): string {
+    return mintRefreshToken(token, this.config.refreshTokenKeys[0]);
+  }
+}

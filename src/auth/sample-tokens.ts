@@ -1,0 +1,57 @@
+import { accept, refuse, type Outcome, type Refusal } from '../core/refusal.js';
+import { newHandle, sessionIdOf } from '../core/refresh-token.js';
+import type { Session } from '../core/session.js';
+import type { Turned } from './ratchet.js';
+import type { PresentedToken } from './refresh-tokens.js';
+
+const ACCEPTED_SAMPLE = 'abc123.def456';
+const REFUSED_SAMPLES: ReadonlyMap<string, Refusal> = new Map([
+  ['expired.def456', 'expired'],
+  ['revoked.def456', 'revoked'],
+  ['reused.def456', 'reused'],
+  ['malformed.def456', 'malformed_token'],
+]);
+
+/**
+ * What a documented sample token comes to; undefined if `text` is not one. They answer in a dry run only, so that a
+ * documentation's playground works out of the box, as test cards do at payment services.
+ */
+export function trySample(
+  text: string | undefined,
+  now: Date,
+): Outcome<{ token: PresentedToken; turned: Turned }> | undefined {
+  if (text === ACCEPTED_SAMPLE) return accept(sampleRefresh(now));
+  const reason = REFUSED_SAMPLES.get(text ?? '');
+  return reason && refuse(reason);
+}
+
+function sampleRefresh(now: Date): { token: PresentedToken; turned: Turned } {
+  const handle = newHandle();
+  const inAnHour = new Date(now.getTime() + 3_600_000);
+  const session: Session = {
+    id: sessionIdOf(handle),
+    subject: 'sample',
+    clientId: 'sample',
+    scope: null,
+    audience: [],
+    claims: {},
+    device: null,
+    amr: [],
+    acr: null,
+    authTime: now,
+    createdAt: now,
+    expiresAt: inAnHour,
+    idleExpiresAt: inAnHour,
+    idleTtl: 3_600,
+    accessTokenTtl: 900,
+    generation: 1,
+    rotatedAt: now,
+    revokedAt: null,
+    revokedBy: null,
+  };
+  const deadline = Math.floor(inAnHour.getTime() / 1000);
+  return {
+    token: { handle, generation: 0, deadline, sessionId: session.id },
+    turned: { turn: { kind: 'rotate', generation: 1 }, snapshot: { session, now } },
+  };
+}
