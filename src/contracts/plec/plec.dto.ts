@@ -1,0 +1,44 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsIn, IsOptional, IsString, MaxLength, ValidateIf } from 'class-validator';
+
+/** The body of a refresh or a logout. */
+export class RefreshBodyDto {
+  @ApiPropertyOptional({
+    description: 'The refresh token; may be left out when the cookie refresh_token carries it',
+    example: 'abc123.def456',
+  })
+  // Not IsOptional: that would let null pass for a string.
+  @ValidateIf((body: RefreshBodyDto) => body.refreshToken !== undefined)
+  @IsString()
+  @MaxLength(4096)
+  refreshToken?: string;
+}
+
+/** The query of a refresh. */
+export class RefreshQueryDto {
+  @ApiPropertyOptional({
+    enum: ['true', 'false'],
+    default: 'false',
+    description:
+      'When true, checks everything and answers in the same shape, but writes nothing and issues nothing usable',
+  })
+  @IsOptional()
+  @IsIn(['true', 'false'])
+  dryRun?: 'true' | 'false';
+}
+
+/** The answer to a refresh. */
+export class AuthRefreshResponseDto {
+  @ApiProperty({
+    description: 'The new access token, a JWT',
+    example: 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9...',
+  })
+  accessToken!: string;
+
+  @ApiPropertyOptional({
+    description:
+      'The refresh token to use from now on, if the body brought the old one; a cookie is answered by a cookie',
+    'x-service-only': true,
+  } as never)
+  refreshToken?: string;
+}

@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import type { Config } from '../config/config.js';
+import type { Failure } from './failure.js';
+import type { Voices } from './voices.js';
+
+/** A body holds one token and little else. Claims of a session to be opened must fit too. */
+const MAX_BODY_BYTES = 16 * 1024;
+const REQUEST_TIMEOUT = 30_000;
+const GIVEN_REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** The HTTP server: its limits, its request ids, and what it answers when a request is no HTTP. */
+export function httpServer(config: Config, log: FastifyBaseLogger, voices: Voices): FastifyAdapter {
+  const adapter = new FastifyAdapter({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT,
+    trustProxy: trustedProxies(config.trustProxy),
+    genReqId: ({ headers }: IncomingMessage) => {
+      const given = headers['x-request-id'];
+      return typeof given === 'string' && GIVEN_REQUEST_ID.test(given) ? given : randomUUID();
+    },
+    // In-flight requests are answered while the server closes; idle connections are not waited for.
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    clientErrorHandler: (error, socket) =>
+      answerBrokenRequest(error as unknown as BrokenRequest, socket, voices),
+  });
+  const server = adapter.getInstance();
+  readJsonOnly(server);
+  server.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
+    reply.header('x-request-id', request.id);
+    // What is not said otherwise may hold a token (RFC 6749 section 5.1).
+    reply.header('cache-control', 'no-store');
+    done();
+  });
+  return adapter;
+}
+
+/** Any other media type is answered 415 before it is read. An empty body is no body, whatever its type says. */
+function readJsonOnly(server: FastifyInstance): void {
+  const parse = server.getDefaultJsonParser('error', 'error');
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parse(request, body as string, done);
+  });
+}
+
+/** As Node reports it: with what it had read. */
+interface BrokenRequest extends Error {
+  readonly code?: string;
+  readonly rawPacket?: Buffer;
+}
+
+function trustedProxies(
+  trusted: Config['trustProxy'],
+): false | string[] | ((address: string, hop: number) => boolean) {
+  if (typeof trusted === 'number') return (_address, hop) => hop < trusted;
+  return trusted && [...trusted];
+}
+
+/** Answers what Node could not read as HTTP, such as headers of 100 KB, in the words of the path if it got that far. */
+function answerBrokenRequest(error: BrokenRequest, socket: Socket, voices: Voices): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const reason: Failure = tooLarge ? 'payload_too_large' : 'invalid_request';
+  const message = tooLarge ? 'the headers are too large' : 'the request is not valid HTTP';
+  const path =
+    /^[A-Z]+ (\/[^ ?#]*)/.exec(error.rawPacket?.subarray(0, 1024).toString('latin1') ?? '')?.[1] ?? '/';
+  const spoken = voices.at(path).words({ reason, flaws: [{ in: 'header', message }] }, randomUUID());
+  const status = tooLarge ? 431 : spoken.status;
+  const body = JSON.stringify(spoken.body);
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+      `Cache-Control: no-store\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
