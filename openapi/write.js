@@ -1,0 +1,32 @@
+// Writes the OpenAPI documents beside this file, from the built service; with --check, says which are not current.
+import { readFile, writeFile } from 'node:fs/promises';
+import { format } from 'prettier';
+import { createApp } from '../dist/app.js';
+import { readConfig } from '../dist/config/environment.js';
+import { contractNames } from '../dist/contracts/registry.js';
+
+const secret = 'never-used-to-mint-or-verify-anything';
+const config = readConfig(
+  {
+    // Never connected to: the documents come from the classes alone.
+    DATABASE_URL: 'postgresql://localhost/none',
+    REFRESH_TOKEN_KEYS: `1:${secret}`,
+    SERVICE_KEYS: `none:${secret}`,
+    LOG_LEVEL: 'error',
+  },
+  contractNames,
+);
+const { documents } = await createApp(config);
+
+let stale = 0;
+for (const { name, document } of documents) {
+  const file = new URL(`${name}.json`, import.meta.url);
+  const text = await format(JSON.stringify(document), { parser: 'json', printWidth: 110 });
+  if (!process.argv.includes('--check')) {
+    await writeFile(file, text);
+  } else if ((await readFile(file, 'utf8').catch(() => '')) !== text) {
+    console.error(`openapi/${name}.json is not current. Run: npm run openapi`);
+    stale += 1;
+  }
+}
+process.exit(stale > 0 ? 1 : 0);

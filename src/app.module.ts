@@ -1,0 +1,36 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { AuthModule } from './auth/auth.module.js';
+import type { Config } from './config/config.js';
+import { ConfigModule } from './config/config.module.js';
+import type { Mount } from './contracts/contract.js';
+import { ContractsModule } from './contracts/contracts.module.js';
+import { FailureFilter } from './http/failure.filter.js';
+import { DtoValidation } from './http/validation.js';
+import { KeysModule } from './keys/keys.module.js';
+import { OpsModule } from './ops/ops.module.js';
+import { SessionsModule } from './sessions/sessions.module.js';
+import { StoreModule } from './store/store.module.js';
+
+/** The whole service. */
+@Module({})
+export class AppModule {
+  static for(config: Config, mounts: readonly Mount[]): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.for(config),
+        StoreModule,
+        KeysModule,
+        AuthModule,
+        ContractsModule.for(mounts),
+        SessionsModule,
+        OpsModule,
+      ],
+      providers: [
+        { provide: APP_FILTER, useClass: FailureFilter },
+        { provide: APP_PIPE, useClass: DtoValidation },
+      ],
+    };
+  }
+}

@@ -1,0 +1,53 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import cookieParser from 'cookie-parser';
+import { AppModule } from './app.module.js';
+import type { Config } from './config/config.js';
+import { mountContracts } from './contracts/registry.js';
+import { describeService, type NamedDocument } from './docs/documents.js';
+import { serveDocs } from './docs/docs.js';
+import { guardOrigins } from './http/origins.js';
+import { httpServer } from './http/server.js';
+import { Voices } from './http/voices.js';
+import { NestLog, openLog } from './ops/log.js';
+import { Metrics } from './ops/metrics.js';
+import { logRequests } from './ops/request-log.js';
+
+/** The service, wired but not started, and its OpenAPI documents. */
+export interface App {
+  /** Connects to the database and makes keys at `init` or `listen`, not before. */
+  readonly nest: NestFastifyApplication;
+  readonly documents: readonly NamedDocument[];
+}
+
+/**
+ * Makes the service from its configuration: what main, the tests and the generator of `openapi/` all use.
+ *
+ * @throws RouteClash if two contracts claim one route
+ */
+export async function createApp(config: Config): Promise<App> {
+  const mounts = mountContracts(config);
+  const log = openLog(config.logLevel);
+  const adapter = httpServer(config, log, new Voices(mounts));
+  const nest = await NestFactory.create<NestFastifyApplication>(AppModule.for(config, mounts), adapter, {
+    logger: new NestLog(log),
+    abortOnError: false,
+    // The server has its own.
+    bodyParser: false,
+  });
+  nest.useSecurityHeaders({
+    // /docs must work over plain HTTP, as on the newcomer's own machine.
+    contentSecurityPolicy: { directives: { 'upgrade-insecure-requests': null } },
+  });
+  guardOrigins(
+    nest,
+    config,
+    mounts.flatMap((mount) => mount.cookie ?? []),
+  );
+  nest.use(cookieParser());
+  logRequests(adapter.getInstance(), log, nest.get(Metrics));
+  const documents = describeService(nest, mounts);
+  if (config.docs) serveDocs(nest, documents);
+  return { nest, documents };
+}

@@ -1,0 +1,55 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { schemasUsed } from './documents.js';
+
+type Json = Record<string, unknown>;
+
+/** What the answers of a playground can be: a foreign origin, a flood or an outage is no one's first try. */
+const SHOWN_STATUSES = new Set(['200', '201', '400', '401', '422']);
+
+/**
+ * The playground's document of a contract: only operations that can be run dry, `dryRun` required and pinned to
+ * `true`, the body required (a documentation page has no cookie), and without what is marked `x-service-only`.
+ */
+export function playgroundOf(service: OpenAPIObject): OpenAPIObject {
+  const document = structuredClone(service);
+  for (const [path, item] of Object.entries(document.paths) as [string, Json][]) {
+    for (const [method, operation] of Object.entries(item) as [string, Json][]) {
+      if (!canRunDry(operation)) delete item[method];
+      else pinDryRun(operation);
+    }
+    if (Object.keys(item).length === 0) delete document.paths[path];
+  }
+  document.components = { schemas: schemasUsed(document.paths, document) };
+  removeServiceOnly(document);
+  return document;
+}
+
+function canRunDry(operation: Json): boolean {
+  return parametersOf(operation).some((parameter) => parameter['name'] === 'dryRun');
+}
+
+function pinDryRun(operation: Json): void {
+  for (const parameter of parametersOf(operation)) {
+    if (parameter['name'] !== 'dryRun') continue;
+    parameter['required'] = true;
+    parameter['schema'] = { type: 'string', enum: ['true'], default: 'true' };
+  }
+  if (operation['requestBody']) (operation['requestBody'] as Json)['required'] = true;
+  const responses = operation['responses'] as Json;
+  for (const [status, response] of Object.entries(responses) as [string, Json][]) {
+    delete response['headers'];
+    if (!SHOWN_STATUSES.has(status)) delete responses[status];
+  }
+}
+
+function parametersOf(operation: Json): Json[] {
+  return (operation['parameters'] as Json[] | undefined) ?? [];
+}
+
+function removeServiceOnly(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, inner] of Object.entries(value) as [string, unknown][]) {
+    if ((inner as Json | null)?.['x-service-only'] === true) delete (value as Json)[name];
+    else removeServiceOnly(inner);
+  }
+}

@@ -1,0 +1,19 @@
+import { Controller, Get, Res, UseGuards } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { ServiceKeyGuard } from '../http/service-key.guard.js';
+import { Metrics } from './metrics.js';
+
+/** Metrics for Prometheus, for holders of a service key. */
+@ApiExcludeController()
+@Controller('metrics')
+@UseGuards(ServiceKeyGuard)
+export class MetricsController {
+  constructor(private readonly metrics: Metrics) {}
+
+  @Get()
+  async read(@Res() reply: FastifyReply): Promise<void> {
+    const text = await this.metrics.text();
+    await reply.type(this.metrics.contentType).send(text);
+  }
+}

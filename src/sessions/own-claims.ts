@@ -1,0 +1,33 @@
+import { registerDecorator } from 'class-validator';
+import { RESERVED_CLAIMS } from '../core/access-token.js';
+
+/** Claims travel in every access token, and those in headers, which servers cut off at 8 to 16 KB. */
+export const MAX_CLAIMS_BYTES = 4096;
+
+/** PostgreSQL's jsonb has neither; JSON.stringify writes both as escapes. */
+const UNSTORABLE = /(?<!\\)(\\\\)*\\u(0000|d[89a-f])/;
+
+/** Validates that claims fit into a token and name none that the service sets itself. */
+export function AreOwnClaims(): PropertyDecorator {
+  return (target, propertyName) =>
+    registerDecorator({
+      name: 'areOwnClaims',
+      target: target.constructor,
+      propertyName: propertyName as string,
+      validator: {
+        validate: (claims: unknown) => mistakeIn(claims) === undefined,
+        defaultMessage: (validation) => mistakeIn(validation?.value) ?? '',
+      },
+    });
+}
+
+function mistakeIn(claims: unknown): string | undefined {
+  if (typeof claims !== 'object' || claims === null) return 'claims must be an object';
+  const reserved = Object.keys(claims).filter((name) => RESERVED_CLAIMS.has(name));
+  if (reserved.length > 0) return `claims must not name ${reserved.join(', ')}, which the service sets`;
+  const text = JSON.stringify(claims);
+  if (Buffer.byteLength(text) > MAX_CLAIMS_BYTES)
+    return `claims must not be longer than ${MAX_CLAIMS_BYTES} bytes of JSON`;
+  if (UNSTORABLE.test(text)) return 'claims must not hold the character NUL or half a surrogate pair';
+  return undefined;
+}

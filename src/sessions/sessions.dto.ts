@@ -1,0 +1,258 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsInt,
+  IsISO8601,
+  IsObject,
+  IsOptional,
+  IsString,
+  IsUUID,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+import { MAX_ACCESS_TOKEN_TTL } from '../core/access-token.js';
+import { IsLine } from './is-line.js';
+import { AreOwnClaims, MAX_CLAIMS_BYTES } from './own-claims.js';
+
+/** RFC 6749 section 3.3. */
+const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+( [\x21\x23-\x5B\x5D-\x7E]+)*$/;
+const TEN_YEARS = 315_360_000;
+
+/** Lifetimes of a session that differ from the configured ones. */
+export class LifetimesDto {
+  @ApiPropertyOptional({
+    description: 'How long an access token lives, in seconds',
+    minimum: 1,
+    maximum: MAX_ACCESS_TOKEN_TTL,
+  })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_ACCESS_TOKEN_TTL)
+  accessToken?: number;
+
+  @ApiPropertyOptional({
+    description: 'How long the session lives without a refresh, in seconds',
+    minimum: 1,
+    maximum: TEN_YEARS,
+  })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(TEN_YEARS)
+  idle?: number;
+
+  @ApiPropertyOptional({
+    description: 'How long the session lives at the most, in seconds',
+    minimum: 1,
+    maximum: TEN_YEARS,
+  })
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(TEN_YEARS)
+  max?: number;
+}
+
+/** A session to be opened. */
+export class OpenSessionDto {
+  @ApiProperty({ description: 'Whose session it is: the `sub` of its access tokens', example: 'ada' })
+  @IsLine(255)
+  subject!: string;
+
+  @ApiPropertyOptional({
+    description: 'The `client_id` of its access tokens; the name of the service key if left out',
+  })
+  @IsOptional()
+  @IsLine(255)
+  clientId?: string;
+
+  @ApiPropertyOptional({ description: 'Space-separated scope values', example: 'read write' })
+  @IsOptional()
+  @MaxLength(2048)
+  @Matches(SCOPE, { message: 'scope must be values separated by single spaces' })
+  scope?: string;
+
+  @ApiPropertyOptional({
+    type: [String],
+    description: 'The `aud` of its access tokens; the configured one if left out',
+  })
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(16)
+  @IsLine(255, { each: true })
+  audience?: string[];
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: true,
+    description: `Further claims of its access tokens, up to ${MAX_CLAIMS_BYTES} bytes of JSON`,
+    example: { role: 'admin' },
+  })
+  @IsOptional()
+  @IsObject()
+  @AreOwnClaims()
+  claims?: Record<string, unknown>;
+
+  @ApiPropertyOptional({
+    description: 'What to call the device, for people to read',
+    example: 'Firefox on Linux',
+  })
+  @IsOptional()
+  @IsLine(255)
+  device?: string;
+
+  @ApiPropertyOptional({
+    type: [String],
+    description: 'How the subject authenticated (RFC 8176)',
+    example: ['pwd', 'otp'],
+  })
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(16)
+  @IsLine(64, { each: true })
+  amr?: string[];
+
+  @ApiPropertyOptional({ description: 'The authentication context class' })
+  @IsOptional()
+  @IsLine(255)
+  acr?: string;
+
+  @ApiPropertyOptional({
+    format: 'date-time',
+    description: 'When the subject authenticated; now if left out',
+  })
+  @IsOptional()
+  @IsISO8601({ strict: true, strictSeparator: true })
+  authTime?: string;
+
+  @ApiPropertyOptional({ type: LifetimesDto, description: 'Lifetimes other than the configured ones' })
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => LifetimesDto)
+  lifetimes?: LifetimesDto;
+}
+
+/** A change to a session. What is left out stays. */
+export class AmendSessionDto {
+  @ApiPropertyOptional({ type: 'object', additionalProperties: true, description: 'Replaces the claims' })
+  @IsOptional()
+  @IsObject()
+  @AreOwnClaims()
+  claims?: Record<string, unknown>;
+
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    description: 'Replaces the scope; null takes it away',
+  })
+  @IsOptional()
+  @MaxLength(2048)
+  @Matches(SCOPE, { message: 'scope must be values separated by single spaces' })
+  scope?: string | null;
+}
+
+/** Which sessions to list. */
+export class ListSessionsDto {
+  @ApiProperty({ description: 'Whose sessions' })
+  @IsLine(255)
+  subject!: string;
+
+  @ApiPropertyOptional({ description: 'How many at the most', minimum: 1, maximum: 100, default: 20 })
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(100)
+  limit?: number;
+
+  @ApiPropertyOptional({ description: 'The `next` of the page before' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(128)
+  cursor?: string;
+}
+
+/** Which sessions to end. */
+export class RevokeSessionsDto {
+  @ApiProperty({ description: 'Whose sessions' })
+  @IsLine(255)
+  subject!: string;
+
+  @ApiPropertyOptional({ format: 'uuid', description: 'A session to keep' })
+  @IsOptional()
+  @IsUUID('all')
+  except?: string;
+}
+
+/** A refresh token to be looked at. */
+export class InspectDto {
+  @ApiProperty({ description: 'The refresh token' })
+  @IsString()
+  @MaxLength(4096)
+  refreshToken!: string;
+}
+
+/** A session. Times are RFC 3339, on the database's clock. */
+export class SessionDto {
+  @ApiProperty({ format: 'uuid' }) id!: string;
+  @ApiProperty({ example: 'ada' }) subject!: string;
+  @ApiProperty() clientId!: string;
+  @ApiProperty({ type: String, nullable: true }) scope!: string | null;
+  @ApiProperty({ type: [String] }) audience!: readonly string[];
+  @ApiProperty({ type: 'object', additionalProperties: true }) claims!: object;
+  @ApiProperty({ type: String, nullable: true }) device!: string | null;
+  @ApiProperty({ type: [String] }) amr!: readonly string[];
+  @ApiProperty({ type: String, nullable: true }) acr!: string | null;
+  @ApiProperty({ format: 'date-time' }) authTime!: string;
+  @ApiProperty({ format: 'date-time' }) createdAt!: string;
+  @ApiProperty({ format: 'date-time', description: 'The absolute deadline' }) expiresAt!: string;
+  @ApiProperty({ format: 'date-time', description: 'The idle deadline; every refresh moves it' })
+  idleExpiresAt!: string;
+  @ApiProperty({ description: 'How often it was rotated' }) generation!: number;
+  @ApiProperty({ type: String, format: 'date-time', nullable: true }) rotatedAt!: string | null;
+  @ApiProperty({ type: String, format: 'date-time', nullable: true }) revokedAt!: string | null;
+  @ApiProperty({ type: String, enum: ['logout', 'reuse', 'service'], nullable: true }) revokedBy!:
+    string | null;
+  @ApiProperty({ enum: ['active', 'expired', 'revoked'] }) status!: 'active' | 'expired' | 'revoked';
+}
+
+/** A session that was opened, with its tokens. */
+export class OpenedSessionDto {
+  @ApiProperty({ type: SessionDto }) session!: SessionDto;
+  @ApiProperty({ description: 'The first access token, a JWT' }) accessToken!: string;
+  @ApiProperty({ description: 'How long it lives, in seconds', example: 900 }) expiresIn!: number;
+  @ApiProperty({ description: 'The first refresh token' }) refreshToken!: string;
+  @ApiPropertyOptional({ description: 'A Set-Cookie value that hands the refresh token to the browser' })
+  setCookie?: string;
+}
+
+/** A page of sessions, newest first. */
+export class SessionPageDto {
+  @ApiProperty({ type: [SessionDto] }) sessions!: SessionDto[];
+  @ApiProperty({ type: String, nullable: true, description: 'The cursor of the next page; null at the end' })
+  next!: string | null;
+}
+
+/** How many sessions were ended. */
+export class RevokedDto {
+  @ApiProperty({ example: 3 }) revoked!: number;
+}
+
+/** What presenting a refresh token would come to. */
+export class InspectionDto {
+  @ApiProperty({ enum: ['rotate', 'fast-forward', 'replay', 'coalesce', 'touch', 'refused'] })
+  outcome!: string;
+  @ApiPropertyOptional({ description: 'Why it would be refused', example: 'reused' }) reason?: string;
+  @ApiPropertyOptional({
+    type: SessionDto,
+    description: 'The session, if the token is genuine and the session is there',
+  })
+  session?: SessionDto;
+}

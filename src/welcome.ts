@@ -1,0 +1,24 @@
+import { relative } from 'node:path';
+import type { Config } from './config/config.js';
+
+/** What a newcomer may try first: printed in embedded mode only, since a server's log is for machines. */
+export function welcome(config: Config, url: string): string {
+  if (config.database.kind !== 'embedded') return '';
+  const key = config.serviceKeys[0]?.file;
+  const bearer = key ? `$(cat ${relative(process.cwd(), key)})` : '<your service key>';
+  const json = `-H 'content-type: application/json'`;
+  const field = `node -pe 'JSON.parse(fs.readFileSync(0)).refreshToken'`;
+  return `
+Ratchet listens at ${url}
+${config.docs ? `  documentation  ${url}/docs\n` : ''}  service key    ${key ?? 'as set in SERVICE_KEYS'}
+
+Try it:
+  # open a session, as a login backend would
+  RT=$(curl -s ${url}/sessions -H "authorization: Bearer ${bearer}" ${json} -d '{"subject":"ada"}' | ${field})
+  # refresh it, as a frontend would
+  curl -s ${url}/auth/refresh ${json} -d '{"refreshToken":"'$RT'"}'
+  # a dry run with the sample token of the documentation
+  curl -s '${url}/auth/refresh?dryRun=true' ${json} -d '{"refreshToken":"abc123.def456"}'
+
+`;
+}
