@@ -1,0 +1,94 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+
+const TEMPLATE = 'ratchet_template';
+
+/**
+ * A database whose clock the test moves. PostgreSQL looks a function up along the search path, so a `now()` in a
+ * schema that comes before pg_catalog stands in for the built-in one: the service's statements run as they are.
+ */
+export class TestDatabase {
+  private constructor(
+    private readonly server: string,
+    private readonly name: string,
+    private readonly client: pg.Client,
+  ) {}
+
+  /** A fresh database with the schema, on the server the tests share or on another. */
+  static async create(server = process.env['RATCHET_TEST_SERVER']!): Promise<TestDatabase> {
+    const name = `ratchet_${randomBytes(6).toString('hex')}`;
+    await administer(server, `CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`);
+    const client = new pg.Client({ connectionString: plainUrl(server, name) });
+    // A test may stop the server under it.
+    client.on('error', () => undefined);
+    await client.connect();
+    return new TestDatabase(server, name, client);
+  }
+
+  /** For the service: its sessions see the moved clock. */
+  get url(): string {
+    const url = new URL(plainUrl(this.server, this.name));
+    url.searchParams.set('options', '-c search_path=clock,pg_catalog,public');
+    return url.toString();
+  }
+
+  /** Moves the database's clock forward. */
+  async advance(milliseconds: number): Promise<void> {
+    await this.query(`UPDATE clock.shift SET by = by + $1 * interval '1 millisecond'`, [milliseconds]);
+  }
+
+  async query<T extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<T[]> {
+    return (await this.client.query<T>(sql, values)).rows;
+  }
+
+  /** Every row of every table with where it lies and who wrote it: two dumps are equal only if nothing was written. */
+  async dump(): Promise<string> {
+    const sessions = await this.query('SELECT ctid, xmin, xmax, s.* FROM public.sessions s ORDER BY id');
+    const keys = await this.query('SELECT ctid, xmin, xmax, k.* FROM public.signing_keys k ORDER BY kid');
+    const migrations = await this.query(
+      'SELECT ctid, xmin, xmax, m.* FROM public._prisma_migrations m ORDER BY id',
+    );
+    return JSON.stringify({ sessions, keys, migrations }, null, 1);
+  }
+
+  async drop(): Promise<void> {
+    await this.client.end().catch(() => undefined);
+    await administer(this.server, `DROP DATABASE IF EXISTS ${this.name} WITH (FORCE)`);
+  }
+}
+
+/** Makes the database that the others are copied from, with the service's own migrations. */
+export async function makeTemplate(server: string): Promise<void> {
+  await administer(server, `DROP DATABASE IF EXISTS ${TEMPLATE} WITH (FORCE)`);
+  await administer(server, `CREATE DATABASE ${TEMPLATE}`);
+  const url = plainUrl(server, TEMPLATE);
+  execFileSync(process.execPath, ['dist/migrate.js'], {
+    env: { ...process.env, DATABASE_URL: url },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  await administer(
+    url,
+    `CREATE SCHEMA clock`,
+    `CREATE TABLE clock.shift (by interval NOT NULL)`,
+    `INSERT INTO clock.shift VALUES ('0')`,
+    `CREATE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql STABLE
+       AS 'SELECT pg_catalog.now() + (SELECT by FROM clock.shift)'`,
+  );
+}
+
+async function administer(url: string, ...statements: string[]): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    for (const statement of statements) await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+function plainUrl(server: string, database: string): string {
+  const url = new URL(server);
+  url.pathname = `/${database}`;
+  return url.toString();
+}

