@@ -10,6 +10,7 @@ import { serveDocs } from './docs/docs.js';
 import { guardOrigins } from './http/origins.js';
 import { httpServer } from './http/server.js';
 import { Voices } from './http/voices.js';
+import { Drain } from './ops/drain.js';
 import { NestLog, openLog } from './ops/log.js';
 import { Metrics } from './ops/metrics.js';
 import { logRequests } from './ops/request-log.js';
@@ -47,6 +48,7 @@ export async function createApp(config: Config): Promise<App> {
   );
   nest.use(cookieParser());
   logRequests(adapter.getInstance(), log, nest.get(Metrics));
+  nest.get(Drain).closeConnectionsOf(adapter.getInstance());
   const documents = describeService(nest, mounts);
   if (config.docs) serveDocs(nest, documents);
   return { nest, documents };

@@ -59,7 +59,6 @@ function failedOf(exception: unknown): Failed {
 
 function flawOf(cause: unknown): Flaw {
   const code = (cause as { code?: unknown } | undefined)?.code;
-  if (code === 'FST_ERR_BAD_URL') return { in: 'path', message: 'the path is not valid' };
   if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH') {
     return {
       in: 'header',

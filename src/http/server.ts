@@ -10,11 +10,15 @@ import {
   type FastifyRequest,
 } from 'fastify';
 import type { Config } from '../config/config.js';
-import type { Failure } from './failure.js';
+import { speak } from './exchange.js';
+import { FailedRequest, type Failure } from './failure.js';
 import type { Voices } from './voices.js';
 
 /** A body holds one token and little else. Claims of a session to be opened must fit too. */
 const MAX_BODY_BYTES = 16 * 1024;
+/** Validators walk a body to its ends; nothing that is sent here needs more levels. */
+const MAX_DEPTH = 16;
+const TOO_DEEP = { in: 'body', message: `the body is nested deeper than ${MAX_DEPTH} levels` } as const;
 const REQUEST_TIMEOUT = 30_000;
 const GIVEN_REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
@@ -33,6 +37,13 @@ export function httpServer(config: Config, log: FastifyBaseLogger, voices: Voice
     // In-flight requests are answered while the server closes; idle connections are not waited for.
     forceCloseConnections: 'idle',
     return503OnClosing: false,
+    // What the router itself refuses, such as a path that is wrongly escaped, reaches no filter.
+    frameworkErrors: (_error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      const flaws = [{ in: 'path', message: 'the path is not valid' }] as const;
+      void reply.send(
+        speak(request, reply, voices.at(request.url).words, { reason: 'invalid_request', flaws }),
+      );
+    },
     clientErrorHandler: (error, socket) =>
       answerBrokenRequest(error as unknown as BrokenRequest, socket, voices),
   });
@@ -51,10 +62,22 @@ export function httpServer(config: Config, log: FastifyBaseLogger, voices: Voice
 function readJsonOnly(server: FastifyInstance): void {
   const parse = server.getDefaultJsonParser('error', 'error');
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined);
-    else void parse(request, body as string, done);
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
+    if (text === '') {
+      done(null, undefined);
+      return;
+    }
+    void parse(request, text as string, (error, value: unknown) => {
+      if (!error && isDeeperThan(MAX_DEPTH, value))
+        done(new FailedRequest({ reason: 'invalid_request', flaws: [TOO_DEEP] }));
+      else done(error, value);
+    });
   });
+}
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner));
 }
 
 /** As Node reports it: with what it had read. */
