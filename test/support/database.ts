@@ -19,11 +19,7 @@ export class TestDatabase {
   static async create(server = process.env['RATCHET_TEST_SERVER']!): Promise<TestDatabase> {
     const name = `ratchet_${randomBytes(6).toString('hex')}`;
     await administer(server, `CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`);
-    const client = new pg.Client({ connectionString: plainUrl(server, name) });
-    // A test may stop the server under it.
-    client.on('error', () => undefined);
-    await client.connect();
-    return new TestDatabase(server, name, client);
+    return new TestDatabase(server, name, await connect(plainUrl(server, name)));
   }
 
   /** For the service: its sessions see the moved clock. */
@@ -38,8 +34,18 @@ export class TestDatabase {
     await this.query(`UPDATE clock.shift SET by = by + $1 * interval '1 millisecond'`, [milliseconds]);
   }
 
+  /** Stops the database's clock: from now on only advance moves it. */
+  async freeze(): Promise<void> {
+    await this.query(`UPDATE clock.shift SET frozen_at = date_trunc('milliseconds', pg_catalog.now())`);
+  }
+
   async query<T extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<T[]> {
     return (await this.client.query<T>(sql, values)).rows;
+  }
+
+  /** Another connection, with the built-in clock; the caller ends it. */
+  connect(): Promise<pg.Client> {
+    return connect(plainUrl(this.server, this.name));
   }
 
   /** Every row of every table with where it lies and who wrote it: two dumps are equal only if nothing was written. */
@@ -70,11 +76,19 @@ export async function makeTemplate(server: string): Promise<void> {
   await administer(
     url,
     `CREATE SCHEMA clock`,
-    `CREATE TABLE clock.shift (by interval NOT NULL)`,
-    `INSERT INTO clock.shift VALUES ('0')`,
+    `CREATE TABLE clock.shift (by interval NOT NULL, frozen_at timestamptz)`,
+    `INSERT INTO clock.shift VALUES ('0', NULL)`,
     `CREATE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql STABLE
-       AS 'SELECT pg_catalog.now() + (SELECT by FROM clock.shift)'`,
+       AS 'SELECT coalesce(frozen_at, pg_catalog.now()) + by FROM clock.shift'`,
   );
+}
+
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url });
+  // A test may stop the server under it.
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
 }
 
 async function administer(url: string, ...statements: string[]): Promise<void> {

@@ -1,0 +1,78 @@
+import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
+import { TestDatabase } from '../support/database.ts';
+import { SETTINGS, startService, type OpenedSession, type TestService } from '../support/service.ts';
+
+describe('a resource server', () => {
+  let database: TestDatabase;
+  let service: TestService;
+
+  beforeAll(async () => {
+    database = await TestDatabase.create();
+    service = await startService({ DATABASE_URL: database.url });
+  });
+
+  afterAll(async () => {
+    await service.stop();
+    await database.drop();
+  });
+
+  const verify = (token: string): ReturnType<typeof jwtVerify> =>
+    jwtVerify(token, createRemoteJWKSet(new URL(`${service.url}/.well-known/jwks.json`)), {
+      issuer: SETTINGS['ISSUER']!,
+      audience: SETTINGS['AUDIENCE']!,
+      typ: 'at+jwt',
+      algorithms: ['ES256'],
+      requiredClaims: ['sub', 'jti', 'client_id', 'sid', 'iat', 'exp'],
+    });
+
+  test('accepts a real access token, and reads in it who signed in, and how', async () => {
+    const opened = await service.open({ scope: 'read', amr: ['pwd'], claims: { role: 'admin' } });
+    const { accessToken } = (await (await service.refresh(opened.refreshToken)).json()) as OpenedSession;
+    const [first, second] = [await verify(opened.accessToken), await verify(accessToken)];
+    for (const { payload } of [first, second]) {
+      expect(payload).toMatchObject({
+        sub: 'ada',
+        sid: opened.session.id,
+        client_id: 'test',
+        scope: 'read',
+        amr: ['pwd'],
+        role: 'admin',
+      });
+      expect(payload.exp! - payload.iat!).toBe(900);
+    }
+    expect(first.payload.jti).not.toBe(second.payload.jti);
+  });
+
+  test('refuses it for another audience', async () => {
+    const { accessToken } = await service.open({ audience: ['https://other.example'] });
+    await expect(verify(accessToken)).rejects.toMatchObject({ claim: 'aud' });
+  });
+
+  test('never meets a token that outlives its session', async () => {
+    const { accessToken, session, refreshToken } = await service.open({ lifetimes: { max: 100 } });
+    const { expiresAt } = session as unknown as { expiresAt: string };
+    const deadline = Math.floor(Date.parse(expiresAt) / 1000);
+    await database.advance(50_000);
+    const refreshed = (await (await service.refresh(refreshToken)).json()) as OpenedSession;
+    expect([decodeJwt(accessToken).exp, decodeJwt(refreshed.accessToken).exp]).toEqual([deadline, deadline]);
+  });
+
+  test('finds public keys only', async () => {
+    const { keys } = (await (await fetch(`${service.url}/.well-known/jwks.json`)).json()) as {
+      keys: object[];
+    };
+    expect(keys).toHaveLength(1);
+    for (const key of keys)
+      expect(Object.keys(key).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']);
+  });
+
+  test('finds nothing in a token that would refresh it', async () => {
+    const { accessToken, refreshToken } = await service.open();
+    expect((await service.refresh(accessToken)).status).toBe(401);
+    const handle = Buffer.from(refreshToken.slice(4, 38), 'base64url').subarray(1, 17);
+    const everything =
+      Buffer.from(accessToken.split('.')[1]!, 'base64url').toString() + (await database.dump());
+    for (const spelling of [handle.toString('base64url'), handle.toString('hex')])
+      expect(everything).not.toContain(spelling);
+  });
+});

@@ -1,0 +1,50 @@
+import { TestDatabase } from '../support/database.ts';
+import { startService, type OpenedSession, type TestService } from '../support/service.ts';
+
+const SESSIONS = 20;
+const ROTATIONS = 50;
+
+describe('refreshing', () => {
+  let database: TestDatabase;
+  let service: TestService;
+
+  beforeAll(async () => {
+    database = await TestDatabase.create();
+    service = await startService({ DATABASE_URL: database.url, ROTATION_GRACE: '0' });
+  });
+
+  afterAll(async () => {
+    await database.drop();
+  });
+
+  test('adds no row and updates no index', async () => {
+    let tokens = await Promise.all(
+      Array.from({ length: SESSIONS }, async () => (await service.open()).refreshToken),
+    );
+    for (let turn = 0; turn < ROTATIONS; turn++) {
+      tokens = await Promise.all(
+        tokens.map(
+          async (token) => ((await (await service.refresh(token)).json()) as OpenedSession).refreshToken,
+        ),
+      );
+    }
+    const [rows] = await database.query(
+      'SELECT count(*)::int AS count, min(generation) AS least, max(generation) AS most FROM sessions',
+    );
+    expect(rows).toEqual({ count: SESSIONS, least: ROTATIONS, most: ROTATIONS });
+    await service.stop();
+    const updates = await updatesOnceCounted();
+    expect(updates).toEqual({ all: SESSIONS * ROTATIONS, hot: SESSIONS * ROTATIONS });
+  });
+
+  // PostgreSQL's backends report what they did at the latest when their connection is closed.
+  async function updatesOnceCounted(): Promise<{ all: number; hot: number }> {
+    for (let tried = 0; ; tried++) {
+      const [stats] = await database.query<{ all: number; hot: number }>(
+        `SELECT n_tup_upd::int AS "all", n_tup_hot_upd::int AS hot FROM pg_stat_user_tables WHERE relname = 'sessions'`,
+      );
+      if (stats!.all >= SESSIONS * ROTATIONS || tried === 300) return stats!;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+});

@@ -1,0 +1,237 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Cleanup } from '../../src/ops/cleanup.ts';
+import { TestDatabase } from '../support/database.ts';
+import {
+  SERVICE_KEY,
+  spawnService,
+  startService,
+  type OpenedSession,
+  type TestService,
+} from '../support/service.ts';
+
+/** The lines of a service's log that are about requests. */
+function requestLines(log: string): Record<string, unknown>[] {
+  return log
+    .split('\n')
+    .filter((line) => line.includes('"msg":"request"'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+describe('an operator', () => {
+  let database: TestDatabase;
+  const started: TestService[] = [];
+
+  beforeAll(async () => {
+    database = await TestDatabase.create();
+  });
+
+  afterEach(async () => {
+    await Promise.all(started.splice(0).map((service) => service.stop()));
+  });
+
+  afterAll(() => database.drop());
+
+  async function start(settings: Record<string, string> = {}): Promise<TestService> {
+    const service = await startService({ DATABASE_URL: database.url, ...settings });
+    started.push(service);
+    return service;
+  }
+
+  async function spawn(
+    settings: Record<string, string> = {},
+  ): Promise<{ service: TestService; log: () => string }> {
+    const service = await spawnService({ DATABASE_URL: database.url, ...settings });
+    started.push(service);
+    let log = '';
+    service.process!.stdout!.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    service.process!.stderr!.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    return { service, log: () => log };
+  }
+
+  test('reads one line a request, with its id, its session and how it came out, and no secret', async () => {
+    const { service, log } = await spawn();
+    const { refreshToken, session, accessToken } = await service.open();
+    const refreshed = await fetch(`${service.url}/auth/refresh?token=${refreshToken}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-request-id': 'my-id.1' },
+      body: JSON.stringify({ refreshToken }),
+    });
+    expect(refreshed.headers.get('x-request-id')).toBe('my-id.1');
+    const successor = ((await refreshed.json()) as OpenedSession).refreshToken;
+    await service.refresh('nonsense-token-of-mine');
+    await fetch(`${service.url}/auth/${refreshToken}`);
+    await service.post('/auth/refresh', { refreshToken: { nested: successor } });
+    await service.stop();
+    const lines = requestLines(log());
+    expect(lines).toHaveLength(5);
+    expect(lines[1]).toMatchObject({
+      requestId: 'my-id.1',
+      method: 'POST',
+      path: '/auth/refresh',
+      status: 200,
+      contract: 'plec',
+      outcome: 'rotate',
+      sessionId: session.id,
+    });
+    expect(lines[2]).toMatchObject({ status: 401, outcome: 'refused', reason: 'malformed_token' });
+    expect(lines[3]).toMatchObject({ status: 404, path: '(unknown)' });
+    for (const secret of [refreshToken, successor, accessToken, 'nonsense-token-of-mine', SERVICE_KEY]) {
+      expect(log()).not.toContain(secret);
+    }
+  });
+
+  test('gives a request whose id is no id a new one', async () => {
+    const service = await start();
+    for (const given of ['x'.repeat(65), 'a b', 'rt1_/']) {
+      const response = await fetch(`${service.url}/health/live`, { headers: { 'x-request-id': given } });
+      expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+    }
+  });
+
+  test('sends SIGTERM: requests in flight are answered, and the process ends with 0', async () => {
+    const { service } = await spawn();
+    const sessions = await Promise.all(Array.from({ length: 5 }, () => service.open()));
+    // A locked row keeps the requests in flight until the signal has been sent.
+    const other = await database.connect();
+    await other.query('BEGIN');
+    await other.query('SELECT 1 FROM public.sessions FOR UPDATE');
+    const inFlight = sessions.map(({ refreshToken }) => service.refresh(refreshToken));
+    await waitUntil(async () => {
+      const [row] = await database.query(
+        `SELECT count(*)::int AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+      );
+      return (row!['n'] as number) >= 5;
+    });
+    const ended = new Promise<unknown>((resolve) =>
+      service.process!.once('exit', (code, signal) => resolve([code, signal])),
+    );
+    service.process!.kill('SIGTERM');
+    await other.query('ROLLBACK');
+    await other.end();
+    expect((await Promise.all(inFlight)).map(({ status }) => status)).toEqual(Array(5).fill(200));
+    expect(await ended).toEqual([0, null]);
+  });
+
+  test('limits requests of an address, and says when to come again', async () => {
+    const service = await start({ RATE_LIMIT_PER_ADDRESS: '3' });
+    const answers = [];
+    for (let count = 0; count < 4; count++) answers.push(await service.refresh('nonsense'));
+    expect(answers.map(({ status }) => status)).toEqual([401, 401, 401, 429]);
+    expect(answers.map(({ headers }) => headers.get('ratelimit-remaining'))).toEqual(['2', '1', '0', '0']);
+    expect(Number(answers[3]!.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await answers[3]!.json()).toMatchObject({ code: 'RATE_LIMITED' });
+  });
+
+  test('counts a forwarded address only from a proxy that is trusted', async () => {
+    const via = (service: TestService, address: string): Promise<Response> =>
+      service.post('/auth/refresh', {}, { 'x-forwarded-for': address });
+    const wary = await start({ RATE_LIMIT_PER_ADDRESS: '1' });
+    expect([(await via(wary, '1.1.1.1')).status, (await via(wary, '2.2.2.2')).status]).toEqual([401, 429]);
+    const trusting = await start({ RATE_LIMIT_PER_ADDRESS: '1', TRUST_PROXY: 'loopback' });
+    expect([(await via(trusting, '1.1.1.1')).status, (await via(trusting, '2.2.2.2')).status]).toEqual([
+      401, 401,
+    ]);
+    expect([
+      (await via(trusting, '2001:db8::1')).status,
+      (await via(trusting, '2001:db8::2')).status,
+    ]).toEqual([401, 429]);
+  });
+
+  test('limits refreshes of a session, and of no other', async () => {
+    const service = await start({ RATE_LIMIT_PER_SESSION: '2' });
+    const [busy, calm] = [await service.open(), await service.open()];
+    const answers = [];
+    for (let count = 0; count < 3; count++) answers.push(await service.refresh(busy.refreshToken));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 429]);
+    expect(Number(answers[2]!.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await service.refresh(calm.refreshToken)).status).toBe(200);
+  });
+
+  test('finds dead sessions gone a day later, and the others there', async () => {
+    const service = await start();
+    const [absolute, idle, live] = [
+      await service.open({ lifetimes: { max: 60 } }),
+      await service.open({ lifetimes: { idle: 60 } }),
+      await service.open(),
+    ];
+    await database.advance(86_400_000);
+    const cleanup = service.app!.nest.get(Cleanup);
+    await cleanup.walk();
+    expect((await service.api('GET', `/sessions/${idle.session.id}`)).status).toBe(200);
+    await database.advance(61_000);
+    await cleanup.walk();
+    const found = [absolute, idle, live].map(
+      async ({ session }) => (await service.api('GET', `/sessions/${session.id}`)).status,
+    );
+    expect(await Promise.all(found)).toEqual([404, 404, 200]);
+  });
+
+  test('counts how requests came out, for those who hold a service key', async () => {
+    const service = await start();
+    const { refreshToken } = await service.open();
+    await service.refresh(refreshToken);
+    await service.refresh('nonsense');
+    const text = await (await service.api('GET', '/metrics')).text();
+    expect(text).toContain(
+      'ratchet_requests_total{contract="plec",outcome="rotate",reason="",dry_run="false"} 1',
+    );
+    expect(text).toContain(
+      'ratchet_requests_total{contract="plec",outcome="refused",reason="malformed_token",dry_run="false"} 1',
+    );
+  });
+
+  test('sees a surprise as a 500 in the words of the contract, and its stack in the log alone', async () => {
+    const broken = await TestDatabase.create();
+    const { service, log } = await spawn({ DATABASE_URL: broken.url });
+    const { refreshToken } = await service.open();
+    await broken.query('DROP TABLE sessions');
+    const response = await service.refresh(refreshToken);
+    expect([response.status, await response.json()]).toEqual([
+      500,
+      { message: 'Something went wrong on our side', code: 'INTERNAL_ERROR' },
+    ]);
+    await service.stop();
+    expect(log()).toContain('unexpected error');
+    expect(log()).not.toContain(refreshToken);
+    await broken.drop();
+  });
+});
+
+describe('a newcomer without a database', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'ratchet-data-'));
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+  const settings = { DATA_DIR: directory, DATABASE_URL: '', REFRESH_TOKEN_KEYS: '', SERVICE_KEYS: '' };
+
+  test('finds sessions, keys and the service key again after a restart', async () => {
+    let service = await spawnService(settings);
+    const serviceKey = readFileSync(join(directory, 'service-key'), 'utf8').trim();
+    expect(statSync(join(directory, 'service-key')).mode & 0o777).toBe(0o600);
+    const opened = await fetch(`${service.url}/sessions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${serviceKey}`, 'content-type': 'application/json' },
+      body: '{"subject":"ada"}',
+    });
+    const { refreshToken } = (await opened.json()) as OpenedSession;
+    const jwks = await (await fetch(`${service.url}/.well-known/jwks.json`)).text();
+    await service.stop();
+
+    service = await spawnService(settings);
+    try {
+      expect((await service.refresh(refreshToken)).status).toBe(200);
+      expect(await (await fetch(`${service.url}/.well-known/jwks.json`)).text()).toBe(jwks);
+      await expect(spawnService(settings)).rejects.toThrow(/in use by another Ratchet/);
+    } finally {
+      await service.stop();
+    }
+  });
+});
+
+async function waitUntil(condition: () => Promise<boolean>): Promise<void> {
+  for (let tried = 0; !(await condition()); tried++) {
+    if (tried === 100) throw new Error('waited in vain');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -1,0 +1,238 @@
+import { TestDatabase } from '../support/database.ts';
+import { SERVICE_KEY, startService, type OpenedSession, type TestService } from '../support/service.ts';
+
+interface Session {
+  id: string;
+  status: string;
+  [member: string]: unknown;
+}
+
+describe('a login backend', () => {
+  let database: TestDatabase;
+  let service: TestService;
+
+  beforeAll(async () => {
+    database = await TestDatabase.create();
+    service = await startService({ DATABASE_URL: database.url });
+  });
+
+  afterAll(async () => {
+    await service.stop();
+    await database.drop();
+  });
+
+  const read = async (id: string): Promise<Session> =>
+    (await (await service.api('GET', `/sessions/${id}`)).json()) as Session;
+  const outcomeOf = async (token: string): Promise<unknown> => {
+    const { code } = (await (await service.refresh(token)).json()) as { code?: string };
+    return code ?? 'refreshed';
+  };
+
+  test('opens a session with all that is known of the sign-in, and reads it back', async () => {
+    const response = await service.api('POST', '/sessions', {
+      subject: 'ada',
+      clientId: 'web',
+      scope: 'read write',
+      audience: ['https://a.example', 'https://b.example'],
+      claims: { role: 'admin', nested: { list: [1, 'two', null] } },
+      device: 'Firefox on Linux',
+      amr: ['pwd', 'otp'],
+      acr: 'urn:example:gold',
+      authTime: '2026-01-02T03:04:05Z',
+      lifetimes: { accessToken: 60, idle: 3_600, max: 7_200 },
+    });
+    expect(response.status).toBe(201);
+    const opened = (await response.json()) as OpenedSession & { expiresIn: number };
+    expect(opened).toMatchObject({ expiresIn: 60, refreshToken: expect.stringMatching(/^rt1_/) as string });
+    expect(opened.setCookie).toContain(
+      `refresh_token=${opened.refreshToken}; Max-Age=7200; Path=/auth; HttpOnly`,
+    );
+    expect(await read(opened.session.id)).toEqual({
+      ...opened.session,
+      subject: 'ada',
+      clientId: 'web',
+      scope: 'read write',
+      audience: ['https://a.example', 'https://b.example'],
+      claims: { role: 'admin', nested: { list: [1, 'two', null] } },
+      device: 'Firefox on Linux',
+      amr: ['pwd', 'otp'],
+      acr: 'urn:example:gold',
+      authTime: '2026-01-02T03:04:05.000Z',
+      generation: 0,
+      rotatedAt: null,
+      revokedAt: null,
+      revokedBy: null,
+      status: 'active',
+    });
+  });
+
+  test('without a service key, or with a wrong one, is let in nowhere', async () => {
+    for (const authorization of [
+      undefined,
+      'Bearer',
+      'Bearer wrong',
+      `Basic ${SERVICE_KEY}`,
+      `Bearer ${SERVICE_KEY}x`,
+      SERVICE_KEY,
+    ]) {
+      const headers = { 'content-type': 'application/json', ...(authorization && { authorization }) };
+      const response = await fetch(`${service.url}/sessions`, {
+        method: 'POST',
+        headers,
+        body: '{"subject":"mallory"}',
+      });
+      expect(response.status).toBe(401);
+      expect(response.headers.get('www-authenticate')).toMatch(/^Bearer/);
+      expect(await response.json()).toMatchObject({ code: 'INVALID_SERVICE_KEY' });
+    }
+    for (const path of ['/sessions?subject=mallory', '/metrics'])
+      expect((await fetch(service.url + path)).status).toBe(401);
+    expect(await database.query(`SELECT 1 FROM sessions WHERE subject = 'mallory'`)).toEqual([]);
+  });
+
+  test.each<[what: string, body: unknown, where: string]>([
+    ['no subject', {}, 'subject'],
+    ['an empty subject', { subject: '' }, 'subject'],
+    ['a subject with a NUL', { subject: 'a\u0000b' }, 'subject'],
+    ['a subject with a line break', { subject: 'a\nb' }, 'subject'],
+    ['a number for a subject', { subject: 1 }, 'subject'],
+    ['claims that the service sets', { subject: 'a', claims: { sub: 'b' } }, 'claims'],
+    ['claims that are too long', { subject: 'a', claims: { text: 'x'.repeat(4_096) } }, 'claims'],
+    ['claims with a NUL', { subject: 'a', claims: { text: '\u0000' } }, 'claims'],
+    ['claims with half a surrogate pair', { subject: 'a', claims: { text: '\ud83d' } }, 'claims'],
+    ['claims that are a list', { subject: 'a', claims: [1] }, 'claims'],
+    ['a scope with two blanks', { subject: 'a', scope: 'read  write' }, 'scope'],
+    ['an audience that is a string', { subject: 'a', audience: 'b' }, 'audience'],
+    ['amr of numbers', { subject: 'a', amr: [1] }, 'amr'],
+    ['a date that is none', { subject: 'a', authTime: '2026-02-30T00:00:00Z' }, 'authTime'],
+    ['a lifetime of no time', { subject: 'a', lifetimes: { idle: 0 } }, 'idle'],
+    ['a lifetime of a part of a second', { subject: 'a', lifetimes: { max: 0.5 } }, 'max'],
+    ['lifetimes that are a list', { subject: 'a', lifetimes: [] }, 'lifetimes'],
+    [
+      'an access token for longer than a day',
+      { subject: 'a', lifetimes: { accessToken: 86_401 } },
+      'accessToken',
+    ],
+  ])('that sends %s is told which member to mend', async (_what, body, where) => {
+    const before = await database.dump();
+    const response = await service.api('POST', '/sessions', body);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      code: 'BAD_REQUEST',
+      details: { [where]: [expect.any(String)] },
+    });
+    expect(await database.dump()).toBe(before);
+  });
+
+  test('keeps claims whose text only looks like an escape', async () => {
+    const claims = { text: 'a backslash: \\u0000', path: 'C:\\users' };
+    const { session } = await service.open({ claims });
+    expect((await read(session.id))['claims']).toEqual(claims);
+  });
+
+  test('lists a subject’s sessions newest first, page by page', async () => {
+    const subject = 'grace';
+    const ids: string[] = [];
+    for (let count = 0; count < 5; count++) ids.unshift((await service.open({ subject })).session.id);
+    const seen: string[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const page = await service.api(
+        'GET',
+        `/sessions?subject=${subject}&limit=2${cursor && `&cursor=${cursor}`}`,
+      );
+      const { sessions, next } = (await page.json()) as { sessions: Session[]; next: string | null };
+      expect(sessions.length).toBeLessThanOrEqual(2);
+      seen.push(...sessions.map(({ id }) => id));
+      cursor = next;
+    }
+    expect(seen).toEqual(ids);
+  });
+
+  test.each(['', '&limit=0', '&limit=101', '&limit=x', '&cursor=nonsense', '&cursor='])(
+    'listing with %s says what is wrong',
+    async (query) => {
+      const subject = query === '' ? '' : 'grace';
+      expect((await service.api('GET', `/sessions?subject=${subject}${query}`)).status).toBe(400);
+    },
+  );
+
+  test('changes claims and scope from the next refresh on', async () => {
+    const { session, refreshToken } = await service.open({ claims: { role: 'user' }, scope: 'read' });
+    const response = await service.api('PATCH', `/sessions/${session.id}`, {
+      claims: { role: 'admin' },
+      scope: null,
+    });
+    expect(await response.json()).toMatchObject({ claims: { role: 'admin' }, scope: null });
+    const { accessToken } = (await (await service.refresh(refreshToken)).json()) as OpenedSession;
+    const claims = JSON.parse(Buffer.from(accessToken.split('.')[1]!, 'base64url').toString()) as object;
+    expect(claims).toMatchObject({ role: 'admin' });
+    expect(claims).not.toHaveProperty('scope');
+  });
+
+  test('leaves alone what a change does not name', async () => {
+    const { session } = await service.open({ claims: { role: 'user' }, scope: 'read' });
+    await service.api('PATCH', `/sessions/${session.id}`, { scope: 'write' });
+    expect(await read(session.id)).toMatchObject({ claims: { role: 'user' }, scope: 'write' });
+    await service.api('PATCH', `/sessions/${session.id}`, {});
+    expect(await read(session.id)).toMatchObject({ claims: { role: 'user' }, scope: 'write' });
+  });
+
+  test('ends a session, as often as it likes, and neither token refreshes any more', async () => {
+    const { session, refreshToken } = await service.open();
+    const { refreshToken: next } = (await (await service.refresh(refreshToken)).json()) as OpenedSession;
+    for (let times = 0; times < 2; times++) {
+      expect((await service.api('DELETE', `/sessions/${session.id}`)).status).toBe(204);
+    }
+    expect(await read(session.id)).toMatchObject({ status: 'revoked', revokedBy: 'service' });
+    expect(await outcomeOf(refreshToken)).toBe('REVOKED');
+    expect(await outcomeOf(next)).toBe('REVOKED');
+    expect((await service.api('PATCH', `/sessions/${session.id}`, { scope: 'x' })).status).toBe(404);
+  });
+
+  test('logs a subject out everywhere but here', async () => {
+    const subject = 'linus';
+    const [here, ...others] = await Promise.all([1, 2, 3].map(() => service.open({ subject })));
+    const bystander = await service.open({ subject: 'not-linus' });
+    const response = await service.api('DELETE', `/sessions?subject=${subject}&except=${here!.session.id}`);
+    expect([response.status, await response.json()]).toEqual([200, { revoked: 2 }]);
+    for (const { refreshToken } of others) expect(await outcomeOf(refreshToken)).toBe('REVOKED');
+    for (const { refreshToken } of [here!, bystander])
+      expect(await outcomeOf(refreshToken)).toBe('refreshed');
+    expect(await (await service.api('DELETE', `/sessions?subject=${subject}`)).json()).toEqual({
+      revoked: 1,
+    });
+  });
+
+  test('asks what would become of a token, and nothing becomes of it', async () => {
+    const { session, refreshToken } = await service.open();
+    const inspect = async (token: string): Promise<unknown> =>
+      (await service.api('POST', '/sessions/inspect', { refreshToken: token })).json();
+    const before = await database.dump();
+    expect(await inspect(refreshToken)).toMatchObject({ outcome: 'rotate', session: { id: session.id } });
+    expect(await inspect('abc123.def456')).toEqual({ outcome: 'refused', reason: 'malformed_token' });
+    expect(await database.dump()).toBe(before);
+    const { refreshToken: next } = (await (await service.refresh(refreshToken)).json()) as OpenedSession;
+    expect(await inspect(refreshToken)).toMatchObject({ outcome: 'replay' });
+    expect(await inspect(next)).toMatchObject({ outcome: 'coalesce' });
+    await database.advance(10_001);
+    const late = await database.dump();
+    expect(await inspect(refreshToken)).toMatchObject({
+      outcome: 'refused',
+      reason: 'reused',
+      session: { status: 'active' },
+    });
+    expect(await database.dump()).toBe(late);
+  });
+
+  test.each(['nonsense', '00000000-0000-8000-8000-000000000000'])(
+    'that asks for the session %s is told there is none',
+    async (id) => {
+      const response = await service.api('GET', `/sessions/${id}`);
+      expect([response.status, await response.json()]).toEqual([
+        404,
+        { message: 'There is no such session', code: 'NOT_FOUND' },
+      ]);
+    },
+  );
+});
