@@ -11,6 +11,8 @@ try {
   process.stdout.write(
     applied.length > 0 ? `Applied ${applied.join(', ')}\n` : 'The database is up to date\n',
   );
+  // The schema engine keeps its connections, which would hold the process for as long as a pool may idle.
+  process.exit(0);
 } catch (error) {
   const known = error instanceof ConfigError || error instanceof StoreUnavailable;
   process.stderr.write(`${known ? error.message : stackOf(error)}\n`);

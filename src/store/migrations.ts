@@ -8,6 +8,8 @@ import {
 } from '@prisma/driver-adapter-utils';
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
 import type { Database } from './database.js';
+import { isOutage } from './outage.js';
+import { StoreUnavailable } from './session-store.js';
 
 const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
 /** Any number that no one else locks; spelled "ratchet" on a telephone. */
@@ -101,7 +103,9 @@ async function alone<T>(factory: SqlMigrationAwareDriverAdapterFactory, work: ()
   // The embedded database is this process's alone, and it has a single connection.
   if (factory.adapterName !== '@prisma/adapter-pg') return work();
   const adapter = await factory.connect();
-  const turn = await adapter.startTransaction();
+  const turn = await adapter.startTransaction().catch((error: unknown) => {
+    throw isOutage(error) ? new StoreUnavailable(error) : error;
+  });
   try {
     await turn.executeRaw({ sql: `SET LOCAL statement_timeout = 0`, args: [], argTypes: [] });
     await turn.executeRaw({ sql: `SELECT pg_advisory_xact_lock(${LOCK})`, args: [], argTypes: [] });

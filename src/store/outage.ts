@@ -11,6 +11,19 @@ const OUTAGE_KINDS = new Set([
   'DatabaseDoesNotExist',
 ]);
 
+/** Those of them that waiting will not mend, when nothing ever worked: a wrong password, a missing database. */
+const REFUSED_KINDS = new Set([
+  'AuthenticationFailed',
+  'DatabaseAccessDenied',
+  'DatabaseDoesNotExist',
+  'TlsConnectionError',
+]);
+
+/** Whether `error` says that the server answers and will not have us. */
+export function isRefusal(error: unknown): boolean {
+  return causesOf(error).some(({ kind }) => typeof kind === 'string' && REFUSED_KINDS.has(kind));
+}
+
 /**
  * SQLSTATE classes and codes (PostgreSQL manual, appendix A) that pass by themselves or by an operator's hand:
  * connection exceptions, transaction rollbacks, resource shortages (disk full, too many connections), operator
@@ -24,17 +37,19 @@ const OUTAGE_MESSAGE =
 
 /** Whether `error` says that the database cannot be used just now, and nothing of what was asked. */
 export function isOutage(error: unknown): boolean {
-  for (
-    let cause = error, depth = 0;
-    isRecord(cause) && depth < 8;
-    cause = cause['cause'] ?? metaOf(cause), depth++
-  ) {
-    const { kind, code, originalCode, message } = cause;
+  return causesOf(error).some(({ kind, code, originalCode, message }) => {
     if (typeof kind === 'string' && OUTAGE_KINDS.has(kind)) return true;
     if ([code, originalCode].some((text) => typeof text === 'string' && isOutageCode(text))) return true;
-    if (typeof message === 'string' && OUTAGE_MESSAGE.test(message)) return true;
-  }
-  return false;
+    return typeof message === 'string' && OUTAGE_MESSAGE.test(message);
+  });
+}
+
+/** The error, what it was caused by, what that was caused by, and so on. */
+function causesOf(error: unknown): Record<string, unknown>[] {
+  const causes = [];
+  for (let cause = error; isRecord(cause) && causes.length < 8; cause = cause['cause'] ?? metaOf(cause))
+    causes.push(cause);
+  return causes;
 }
 
 function isOutageCode(code: string): boolean {

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { DatabaseConfig } from '../config/config.js';
 import type { Database } from './database.js';
 import { migrate, pendingMigrations } from './migrations.js';
+import { isRefusal } from './outage.js';
 import { StoreUnavailable } from './session-store.js';
 
 const TRIES = 30;
@@ -10,7 +11,7 @@ const TRIES = 30;
 export class SchemaBehind extends Error {
   constructor(pending: readonly string[]) {
     super(
-      `The database lacks ${pending.length} of the migrations (${pending.join(', ')}). Run: npm run migrate`,
+      `The database lacks ${pending.length} of the migrations (${pending.join(', ')}). Run: npm run migrate (in the image: node dist/migrate.js)`,
     );
     this.name = 'SchemaBehind';
   }
@@ -37,7 +38,7 @@ async function patiently<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof StoreUnavailable) || tried === TRIES) throw error;
+      if (!(error instanceof StoreUnavailable) || isRefusal(error) || tried === TRIES) throw error;
       await pause(1_000);
     }
   }

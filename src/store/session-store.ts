@@ -32,7 +32,18 @@ export abstract class SessionStore {
 /** The database does not answer, or not in time. Says nothing of the session: the same request may be sent again. */
 export class StoreUnavailable extends Error {
   constructor(cause: unknown) {
-    super('The database does not answer', { cause });
+    const why = reasonOf(cause);
+    super(`The database does not answer${why && `: ${why}`}`, { cause });
     this.name = 'StoreUnavailable';
   }
+}
+
+/** What the driver or the server said, for the operator: neither names a password. */
+function reasonOf(cause: unknown): string {
+  if (typeof cause === 'string') return cause;
+  for (let error = cause, depth = 0; error instanceof Error && depth < 8; error = error.cause, depth++) {
+    const { originalMessage } = (error.cause ?? {}) as { originalMessage?: unknown };
+    if (typeof originalMessage === 'string') return originalMessage;
+  }
+  return '';
 }
