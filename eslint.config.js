@@ -38,4 +38,10 @@ export default tseslint.config(
       },
     },
   },
+  {
+    files: ['test/browser/*.js'],
+    languageOptions: {
+      globals: { Buffer: 'readonly', clearTimeout: 'readonly', document: 'readonly' },
+    },
+  },
 );

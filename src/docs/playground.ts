@@ -6,6 +6,13 @@ type Json = Record<string, unknown>;
 /** What the answers of a playground can be: a foreign origin, a flood or an outage is no one's first try. */
 const SHOWN_STATUSES = new Set(['200', '201', '400', '401', '422']);
 
+/** What a newcomer reads first. The tokens are those of src/auth/sample-tokens.ts. */
+const WHAT_TO_TRY = [
+  'Every request here is a dry run: checked and answered as for real, but nothing is written and the tokens in the',
+  'answer open nothing. Press **Execute**. Other sample tokens are refused, each for its reason: `expired.def456`,',
+  '`revoked.def456`, `reused.def456`, `malformed.def456`.',
+].join(' ');
+
 /**
  * The playground's document of a contract: only operations that can be run dry, `dryRun` required and pinned to
  * `true`, the body required (a documentation page has no cookie), and without what is marked `x-service-only`.
@@ -20,6 +27,8 @@ export function playgroundOf(service: OpenAPIObject): OpenAPIObject {
     if (Object.keys(item).length === 0) delete document.paths[path];
   }
   document.components = { schemas: schemasUsed(document.paths, document) };
+  document.info.title += ' (playground)';
+  document.info.description = WHAT_TO_TRY;
   removeServiceOnly(document);
   return document;
 }
