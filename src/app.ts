@@ -45,6 +45,7 @@ export async function createApp(config: Config): Promise<App> {
     nest,
     config,
     mounts.flatMap((mount) => mount.cookie ?? []),
+    new Set(mounts.flatMap((mount) => mount.dryRun ?? [])),
   );
   nest.use(cookieParser());
   logRequests(adapter.getInstance(), log, nest.get(Metrics));

@@ -12,6 +12,8 @@ export interface Contract {
   readonly folder: string;
   /** Its routes, each a path within the folder, such as `/refresh`, and their method. */
   readonly routes: Readonly<Record<string, 'GET' | 'POST'>>;
+  /** The route that knows `dryRun`; absent if none does. */
+  readonly dryRun?: string;
   /** What it calls its refresh cookie, without prefix; absent if it has none. */
   readonly cookie?: string;
   /** How it says each failure. */
@@ -29,6 +31,8 @@ export class Mount implements Voice {
   readonly folder: string;
   readonly routes: Readonly<Record<string, readonly string[]>>;
   readonly words: Words;
+  /** The path that knows `dryRun`. */
+  readonly dryRun: string | undefined;
   readonly cookie: RefreshCookie | undefined;
 
   constructor(
@@ -38,6 +42,7 @@ export class Mount implements Voice {
   ) {
     this.contract = definition.name;
     this.folder = prefix + definition.folder;
+    this.dryRun = definition.dryRun === undefined ? undefined : this.folder + definition.dryRun;
     this.words = definition.words;
     this.cookie =
       definition.cookie === undefined

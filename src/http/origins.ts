@@ -2,6 +2,21 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
 import type { Config } from '../config/config.js';
 import type { RefreshCookie } from './refresh-cookie.js';
+import { pathOf } from './voices.js';
+
+const FRONTEND_HEADERS = [
+  'content-type',
+  'authorization',
+  'dpop',
+  'x-access-token',
+  'x-access-token-type',
+  'x-request-id',
+];
+const COMMON = {
+  methods: ['GET', 'POST'],
+  exposedHeaders: ['dry-run', 'dpop-nonce', 'retry-after', 'x-request-id'],
+  maxAge: 600,
+};
 
 /**
  * Which pages may call. With the cookie: those of this very origin and of ALLOWED_ORIGINS. Without it, for dry runs
@@ -11,11 +26,12 @@ export function guardOrigins(
   app: NestFastifyApplication,
   config: Config,
   cookies: readonly RefreshCookie[],
+  dryRunPaths: ReadonlySet<string>,
 ): void {
   const delegate = (
     request: FastifyRequest,
     callback: (error: Error | null, options: object) => void,
-  ): void => callback(null, corsFor(request, config));
+  ): void => callback(null, corsFor(request, config, dryRunPaths));
   // The adapter takes a delegate; its type does not say so.
   app.enableCors(delegate as never);
   app.enableCsrfProtection({
@@ -25,20 +41,19 @@ export function guardOrigins(
   });
 }
 
-function corsFor(request: FastifyRequest, config: Config): object {
+function corsFor(request: FastifyRequest, config: Config, dryRunPaths: ReadonlySet<string>): object {
   const { origin } = request.headers;
-  const common = { methods: ['GET', 'POST'], allowedHeaders: ['content-type', 'authorization'], maxAge: 600 };
-  const exposedHeaders = ['dry-run', 'retry-after', 'x-request-id'];
   if (origin !== undefined && config.allowedOrigins.includes(origin)) {
-    return { ...common, exposedHeaders, origin: [origin], credentials: true };
+    return { ...COMMON, origin: [origin], credentials: true, allowedHeaders: FRONTEND_HEADERS };
   }
-  if (origin !== undefined && config.playgroundOrigins.includes(origin) && isDryRun(request)) {
-    return { ...common, exposedHeaders, origin: [origin], credentials: false };
+  if (origin !== undefined && config.playgroundOrigins.includes(origin) && isDryRun(request, dryRunPaths)) {
+    return { ...COMMON, origin: [origin], credentials: false, allowedHeaders: ['content-type'] };
   }
   return { origin: false };
 }
 
-function isDryRun(request: FastifyRequest): boolean {
-  const query = new URLSearchParams(request.url.split('?', 2)[1]);
-  return query.getAll('dryRun').join() === 'true';
+// Only where a dry run is known: elsewhere `dryRun=true` would be a word that nobody heeds.
+function isDryRun({ url }: FastifyRequest, dryRunPaths: ReadonlySet<string>): boolean {
+  const query = new URLSearchParams(url.split('?', 2)[1]);
+  return dryRunPaths.has(pathOf(url)) && query.getAll('dryRun').join() === 'true';
 }

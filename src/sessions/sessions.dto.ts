@@ -67,6 +67,7 @@ export class OpenSessionDto {
 
   @ApiPropertyOptional({
     description: 'The `client_id` of its access tokens; the name of the service key if left out',
+    example: 'web',
   })
   @IsOptional()
   @IsLine(255)
@@ -118,7 +119,7 @@ export class OpenSessionDto {
   @IsLine(64, { each: true })
   amr?: string[];
 
-  @ApiPropertyOptional({ description: 'The authentication context class' })
+  @ApiPropertyOptional({ description: 'The authentication context class', example: 'urn:example:silver' })
   @IsOptional()
   @IsLine(255)
   acr?: string;
@@ -131,7 +132,11 @@ export class OpenSessionDto {
   @IsISO8601({ strict: true, strictSeparator: true })
   authTime?: string;
 
-  @ApiPropertyOptional({ type: LifetimesDto, description: 'Lifetimes other than the configured ones' })
+  @ApiPropertyOptional({
+    type: LifetimesDto,
+    description: 'Lifetimes other than the configured ones',
+    example: { idle: 86_400 },
+  })
   @IsOptional()
   @IsObject()
   @ValidateNested()
@@ -174,8 +179,8 @@ export class ListSessionsDto {
 
   @ApiPropertyOptional({ description: 'The `next` of the page before' })
   @IsOptional()
-  @IsString()
   @MaxLength(128)
+  @IsString()
   cursor?: string;
 }
 
@@ -193,9 +198,9 @@ export class RevokeSessionsDto {
 
 /** A refresh token to be looked at. */
 export class InspectDto {
-  @ApiProperty({ description: 'The refresh token' })
-  @IsString()
+  @ApiProperty({ description: 'The refresh token', example: 'abc123.def456' })
   @MaxLength(4096)
+  @IsString()
   refreshToken!: string;
 }
 

@@ -19,6 +19,8 @@ import { AuthRefreshResponseDto, RefreshBodyDto, RefreshQueryDto } from './plec.
 const Fails = (status: number, description: string): MethodDecorator =>
   ApiResponse({ status, description, type: ApiErrorResponseDto });
 
+const NO_DRY_RUN = { in: 'query', name: 'dryRun', message: 'a logout cannot be run dry' } as const;
+
 /** The PLEC contract: refresh and logout with a cookie or a body. */
 @ApiTags('Auth')
 export abstract class AuthController {
@@ -91,11 +93,14 @@ export abstract class AuthController {
   @Fails(403, 'A page of a foreign origin used the cookie')
   @Fails(503, 'The session could not be ended just now; see Retry-After')
   async logout(
+    @Query('dryRun') dryRun: unknown,
     @Body() body: RefreshBodyDto,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ApiErrorResponseDto | undefined> {
     accountOf(request).contract = this.mount.contract;
+    if (dryRun !== undefined)
+      return this.refused(request, reply, { reason: 'invalid_request', flaws: [NO_DRY_RUN] });
     const cookie = this.mount.cookie!;
     const carried = carriedToken(request, cookie, body.refreshToken);
     if (!carried.ok) return this.refused(request, reply, carried.refused);

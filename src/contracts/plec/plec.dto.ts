@@ -9,8 +9,8 @@ export class RefreshBodyDto {
   })
   // Not IsOptional: that would let null pass for a string.
   @ValidateIf((body: RefreshBodyDto) => body.refreshToken !== undefined)
-  @IsString()
   @MaxLength(4096)
+  @IsString()
   refreshToken?: string;
 }
 

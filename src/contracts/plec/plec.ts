@@ -7,12 +7,14 @@ export const plec: Contract = {
   name: 'plec',
   folder: '/auth',
   routes: { '/refresh': 'POST', '/logout': 'POST' },
+  dryRun: '/refresh',
   cookie: 'refresh_token',
   words: ownWords,
   controller: authControllerAt,
   about: {
     title: 'Ratchet: PLEC contract',
-    description: 'Refresh tokens over the PLEC contract.',
+    description:
+      'Refresh tokens over the PLEC contract. Sample tokens such as abc123.def456 are known to dry runs only.',
     version: '1.0',
   },
 };

@@ -74,6 +74,7 @@ const BAD: Record<string, [sent: RawRequest, status: number, code: string]> = {
     401,
     'MALFORMED_TOKEN',
   ],
+  'a dry run of a logout': [{ ...json({}), path: '/auth/logout?dryRun=true' }, 400, 'BAD_REQUEST'],
   'a form': [
     { headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: 'refreshToken=a' },
     415,

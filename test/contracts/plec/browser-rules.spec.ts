@@ -182,7 +182,9 @@ describe('a browser', () => {
     expect(cors(await preflight(DOCS, '/auth/refresh'))).toEqual([null, null]);
     expect(cors(await preflight(DOCS, '/auth/refresh?dryRun=false'))).toEqual([null, null]);
     expect(cors(await preflight(DOCS, '/auth/refresh?dryRun=true&dryRun=false'))).toEqual([null, null]);
-    expect(cors(await preflight(DOCS, '/auth/logout'))).toEqual([null, null]);
+    for (const path of ['/auth/logout', '/auth/logout?dryRun=true', '/sessions?dryRun=true']) {
+      expect(cors(await preflight(DOCS, path))).toEqual([null, null]);
+    }
   });
 
   test('keeps no answer of a token endpoint', async () => {
