@@ -29,7 +29,7 @@ describe('when the database is stopped', () => {
       const waited = performance.now() - asked;
       expect(response.status).toBe(503);
       expect(Number(response.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
-      expect(await response.json()).toEqual({ message: expect.any(String), code: 'UNAVAILABLE' });
+      expect(await response.json()).toEqual({ message: expect.any(String) as string, code: 'UNAVAILABLE' });
       expect(waited).toBeLessThan(2_000);
       expect((await fetch(`${service.url}/health/ready`)).status).toBe(503);
       expect((await fetch(`${service.url}/health/live`)).status).toBe(200);
