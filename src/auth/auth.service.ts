@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
-import type { RefreshMode } from '../core/policy.js';
-import { accept, refuse, type Outcome } from '../core/refusal.js';
+import type { Presenter, RefreshMode } from '../core/policy.js';
+import { accept, refuse, type Flaw, type Outcome } from '../core/refusal.js';
 import type { Session } from '../core/session.js';
 import { SessionStore, StoreUnavailable } from '../store/session-store.js';
 import { Clock } from './clock.js';
@@ -19,6 +19,10 @@ export interface RefreshRequest {
   /** Whether to simulate: the same checks and the same shape of answer, and nothing written. */
   readonly dryRun: boolean;
   readonly mode: RefreshMode;
+  /** The client that presents the token, if the contract authenticates clients. */
+  readonly presenter?: Presenter;
+  /** A scope for this access token alone; it must not go beyond the session's (RFC 6749 section 6). */
+  readonly scope?: string;
 }
 
 /** A refresh that succeeded. */
@@ -31,6 +35,12 @@ export interface Refreshed extends TokenPair {
 
 /** Seconds after which a client may ask again when the store does not answer. */
 const RETRY_AFTER_OUTAGE = 1;
+
+const SCOPE_TOO_WIDE: Flaw = {
+  in: 'body',
+  name: 'scope',
+  message: 'scope goes beyond what the session was granted',
+};
 
 /** The service itself: joins rules, store and signer. Every contract calls it, and it knows none of them. */
 @Injectable()
@@ -48,12 +58,12 @@ export class AuthService {
 
   /**
    * Exchanges a refresh token. Refuses: missing_token, malformed_token, unknown_session, expired, revoked, reused,
-   * rate_limited, unavailable.
+   * wrong_client, wrong_proof, invalid_request (a scope beyond the session's), rate_limited, unavailable.
    */
   async refresh(request: RefreshRequest): Promise<Outcome<Refreshed>> {
     const sample = request.dryRun ? trySample(request.refreshToken, this.clock.now()) : undefined;
     if (sample && !sample.ok) return sample;
-    if (sample) return accept(this.issue(sample.value.token, sample.value.turned, this.dryRunMint, true));
+    if (sample) return accept(this.issue(sample.value.token, sample.value.turned, this.dryRunMint, request));
 
     const read = this.tokens.read(request.refreshToken);
     if (!read.ok) return read;
@@ -62,6 +72,19 @@ export class AuthService {
       return refuse('rate_limited', { retryAfter: standing.reset, sessionId: read.value.sessionId });
     }
     return orUnavailable(() => this.exchange(read.value, request));
+  }
+
+  /**
+   * Whether an access token, however long ago it expired, is one of this service's for the session of a refresh token.
+   * Asks the database nothing and spends nothing. Refuses: missing_token, malformed_token, expired (the refresh token);
+   * wrong_proof (the access token).
+   */
+  belongTogether(accessToken: string, refreshToken: string): Outcome<true> {
+    const read = this.tokens.read(refreshToken);
+    if (!read.ok) return read;
+    const { sessionId } = read.value;
+    const fits = this.signer.verify(accessToken)?.sid === sessionId;
+    return fits ? accept(true) : refuse('wrong_proof', { sessionId });
   }
 
   /**
@@ -81,29 +104,46 @@ export class AuthService {
   async inspect(refreshToken: string): Promise<Outcome<Turned>> {
     const read = this.tokens.read(refreshToken);
     if (!read.ok) return read;
-    return orUnavailable(() => this.ratchet.foresee(read.value, this.policy('rotate')));
+    return orUnavailable(() => this.ratchet.inspect(read.value, this.policy('rotate')));
   }
 
-  private async exchange(
-    token: PresentedToken,
-    { dryRun, mode }: RefreshRequest,
-  ): Promise<Outcome<Refreshed>> {
+  private async exchange(token: PresentedToken, request: RefreshRequest): Promise<Outcome<Refreshed>> {
+    const { dryRun, mode, presenter, scope } = request;
     const mint = dryRun ? this.dryRunMint : this.liveMint;
     // Asked first: a rotation whose answer cannot be signed would cost the client a retry.
     mint.ready();
-    const policy = this.policy(mode);
+    const policy = { ...this.policy(mode), ...(presenter && { presenter }) };
+    // What a refusal for the scope must not spend is asked before it can be spent.
+    if (scope !== undefined && !(await this.grants(token, scope)))
+      return refuse('invalid_request', { flaws: [SCOPE_TOO_WIDE] });
     const turned = await (dryRun ? this.ratchet.foresee(token, policy) : this.ratchet.turn(token, policy));
-    return turned.ok ? accept(this.issue(token, turned.value, mint, dryRun)) : turned;
+    return turned.ok ? accept(this.issue(token, turned.value, mint, request)) : turned;
+  }
+
+  /** Whether the session grants `scope`; a session that is not there refuses for that reason, later. */
+  private async grants(token: PresentedToken, scope: string): Promise<boolean> {
+    const found = await this.store.find(token.sessionId);
+    const granted = new Set((found?.session.scope ?? '').split(' '));
+    return !found || scope.split(' ').every((value) => granted.has(value));
   }
 
   private issue(
     token: PresentedToken,
     { turn, snapshot }: Turned,
     mint: TokenMint,
-    dryRun: boolean,
+    { dryRun, scope, presenter }: Pick<RefreshRequest, 'dryRun' | 'scope' | 'presenter'>,
   ): Refreshed {
     const successor = { handle: token.handle, deadline: token.deadline, generation: turn.generation };
-    return { ...mint.pair(snapshot, successor), how: turn.kind, dryRun, session: snapshot.session };
+    const particulars = {
+      ...(scope !== undefined && { scope }),
+      ...(presenter?.jkt !== undefined && { jkt: presenter.jkt }),
+    };
+    return {
+      ...mint.pair(snapshot, successor, particulars),
+      how: turn.kind,
+      dryRun,
+      session: snapshot.session,
+    };
   }
 
   private policy(mode: RefreshMode): { grace: number; mode: RefreshMode } {

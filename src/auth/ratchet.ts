@@ -26,7 +26,7 @@ export class Ratchet {
   /** Refreshes the session of `token`. Refuses: unknown_session, expired, revoked, reused. */
   async turn(token: PresentedToken, policy: RefreshPolicy): Promise<Outcome<Turned>> {
     if (policy.mode === 'rotate') {
-      const snapshot = await this.store.rotate(token.sessionId, token.generation, policy.grace);
+      const snapshot = await this.store.rotate(token.sessionId, token.generation, policy);
       if (snapshot)
         return accept({ turn: { kind: 'rotate', generation: snapshot.session.generation }, snapshot });
     }
@@ -46,7 +46,18 @@ export class Ratchet {
 
   /** What turn would come to. Writes nothing. */
   async foresee(token: PresentedToken, policy: RefreshPolicy): Promise<Outcome<Turned>> {
+    return this.judge(token, await this.store.find(token.sessionId), policy);
+  }
+
+  /** What turn would come to if whoever may present the token did. Writes nothing. */
+  async inspect(token: PresentedToken, policy: RefreshPolicy): Promise<Outcome<Turned>> {
     const found = await this.store.find(token.sessionId);
+    const { clientBound = false, clientId = '', dpopJkt } = found?.session ?? {};
+    const presenter = { clientId, ...(dpopJkt && { jkt: dpopJkt }) };
+    return this.judge(token, found, { ...policy, ...(clientBound && { presenter }) });
+  }
+
+  private judge(token: PresentedToken, found: Snapshot | undefined, policy: RefreshPolicy): Outcome<Turned> {
     const decision = decide(found, token.generation, policy);
     if (decision.kind === 'refuse') return refuse(decision.reason, { sessionId: token.sessionId });
     if (decision.kind === 'reuse') return refuse('reused', { sessionId: token.sessionId });
@@ -61,7 +72,7 @@ export class Ratchet {
   ): Promise<Snapshot | undefined> {
     switch (turn.kind) {
       case 'rotate':
-        return this.store.rotate(token.sessionId, token.generation, policy.grace);
+        return this.store.rotate(token.sessionId, token.generation, policy);
       case 'fast-forward':
         return this.store.fastForward(token.sessionId, turn.generation);
       case 'touch':

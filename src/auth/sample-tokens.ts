@@ -48,6 +48,9 @@ function sampleRefresh(now: Date): { token: PresentedToken; turned: Turned } {
     rotatedAt: now,
     revokedAt: null,
     revokedBy: null,
+    clientBound: false,
+    dpopJkt: null,
+    extras: {},
   };
   const deadline = Math.floor(inAnHour.getTime() / 1000);
   return {

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
-import { accessTokenClaims, seconds } from '../core/access-token.js';
+import { accessTokenClaims, seconds, type Issuance } from '../core/access-token.js';
 import {
   mintRefreshToken,
   newHandle,
@@ -24,12 +24,15 @@ export interface TokenPair {
   readonly refreshTokenExpiresIn: number;
 }
 
+/** What is particular to one access token, but for its id. */
+export type Particulars = Omit<Issuance, 'jti'>;
+
 /** Mints tokens for a session. */
 export abstract class TokenMint {
   /** Throws StoreUnavailable if nothing could be minted just now. */
   abstract ready(): void;
 
-  abstract pair(snapshot: Snapshot, refreshToken: RefreshToken): TokenPair;
+  abstract pair(snapshot: Snapshot, refreshToken: RefreshToken, particulars?: Particulars): TokenPair;
 }
 
 /** Mints the tokens that open something. */
@@ -47,8 +50,8 @@ export class LiveMint extends TokenMint {
     this.signer.ready();
   }
 
-  override pair(snapshot: Snapshot, refreshToken: RefreshToken): TokenPair {
-    const claims = accessTokenClaims(snapshot, this.config, randomUUID());
+  override pair(snapshot: Snapshot, refreshToken: RefreshToken, particulars: Particulars = {}): TokenPair {
+    const claims = accessTokenClaims(snapshot, this.config, { ...particulars, jti: randomUUID() });
     return {
       accessToken: this.signer.sign(claims),
       expiresIn: Math.max(0, claims.exp - claims.iat),
@@ -83,8 +86,8 @@ export class DryRunMint extends TokenMint {
     // The keys are this process's own.
   }
 
-  override pair(snapshot: Snapshot, refreshToken: RefreshToken): TokenPair {
-    const claims = accessTokenClaims(snapshot, this.config, randomUUID());
+  override pair(snapshot: Snapshot, refreshToken: RefreshToken, particulars: Particulars = {}): TokenPair {
+    const claims = accessTokenClaims(snapshot, this.config, { ...particulars, jti: randomUUID() });
     return {
       accessToken: signJwt(this.jwt, { ...claims, exp: claims.iat }, this.signingKey, 'dry-run+jwt'),
       expiresIn: Math.max(0, claims.exp - claims.iat),

@@ -1,4 +1,5 @@
 import type { Type } from '@nestjs/common';
+import type { OpenAPIObject } from '@nestjs/swagger';
 import type { Config, ContractMount } from '../config/config.js';
 import type { Words } from '../http/failure.js';
 import { RefreshCookie } from '../http/refresh-cookie.js';
@@ -8,20 +9,36 @@ import type { Voice } from '../http/voices.js';
 export interface Contract {
   /** As CONTRACTS names it. */
   readonly name: string;
-  /** The folder of its routes, such as `/auth`. */
+  /** The folder of its routes, such as `/auth`: its words are spoken, and its cookies sent, for what lies under it. */
   readonly folder: string;
-  /** Its routes, each a path within the folder, such as `/refresh`, and their method. */
+  /** Its routes, such as `/auth/refresh`, and the method of each. */
   readonly routes: Readonly<Record<string, 'GET' | 'POST'>>;
   /** The route that knows `dryRun`; absent if none does. */
   readonly dryRun?: string;
+  /** The media type of the bodies it reads. */
+  readonly reads: Voice['reads'];
   /** What it calls its refresh cookie, without prefix; absent if it has none. */
   readonly cookie?: string;
+  /** What a login backend may give it to answer beside the tokens: a DTO, held against `extras` of POST /sessions. */
+  readonly extras?: Type<object>;
   /** How it says each failure. */
   readonly words: Words;
-  /** Its controller, as a class of its own for each mount: a subclass with its own `@Controller(path)`. */
-  readonly controller: (mount: Mount) => Type;
+  /** Its controllers, as classes of their own for each mount: subclasses with their own `@Controller(path)`. */
+  readonly controllers: (mount: Mount) => Type[];
   /** What its OpenAPI documents say of it beyond its routes. */
-  readonly about: { readonly title: string; readonly description: string; readonly version: string };
+  readonly document: DocumentFacts;
+}
+
+/** The part of an OpenAPI document that is of no route. */
+export interface DocumentFacts {
+  readonly openapi: '3.0.0' | '3.0.3' | '3.1.0';
+  readonly title: string;
+  readonly description: string;
+  readonly version: string;
+  /** The path that the document's paths are under, such as `/api/v1`. */
+  readonly base?: string;
+  readonly security?: NonNullable<OpenAPIObject['security']>;
+  readonly securitySchemes?: NonNullable<OpenAPIObject['components']>['securitySchemes'] & object;
 }
 
 /** A contract at its place in this service. */
@@ -30,6 +47,7 @@ export class Mount implements Voice {
   /** The folder's whole path. */
   readonly folder: string;
   readonly routes: Readonly<Record<string, readonly string[]>>;
+  readonly reads: Voice['reads'];
   readonly words: Words;
   /** The path that knows `dryRun`. */
   readonly dryRun: string | undefined;
@@ -37,20 +55,28 @@ export class Mount implements Voice {
 
   constructor(
     readonly definition: Contract,
-    prefix: string,
-    config: Config,
+    readonly prefix: string,
+    readonly config: Config,
   ) {
     this.contract = definition.name;
-    this.folder = prefix + definition.folder;
-    this.dryRun = definition.dryRun === undefined ? undefined : this.folder + definition.dryRun;
+    this.folder = this.at(definition.folder);
+    this.reads = definition.reads;
+    this.dryRun = definition.dryRun === undefined ? undefined : this.at(definition.dryRun);
     this.words = definition.words;
-    this.cookie =
-      definition.cookie === undefined
-        ? undefined
-        : new RefreshCookie(definition.cookie, this.folder, config.cookie);
+    this.cookie = definition.cookie === undefined ? undefined : this.cookieNamed(definition.cookie);
     this.routes = Object.fromEntries(
-      Object.entries(definition.routes).map(([path, method]) => [this.folder + path, [method]]),
+      Object.entries(definition.routes).map(([path, method]) => [this.at(path), [method]]),
     );
+  }
+
+  /** A path of the contract at this place. What is well known stays where it is known (RFC 8414 section 3.1). */
+  at(path: string): string {
+    return path.startsWith('/.well-known/') ? path + this.prefix : this.prefix + path;
+  }
+
+  /** Another cookie of the contract, sent where its refresh cookie is sent. */
+  cookieNamed(name: string): RefreshCookie {
+    return new RefreshCookie(name, this.folder, this.config.cookie);
   }
 }
 

@@ -13,7 +13,7 @@ export class ContractsModule {
   static for(mounts: readonly Mount[]): DynamicModule {
     return {
       module: ContractsModule,
-      controllers: mounts.map(limitedController),
+      controllers: mounts.flatMap(limitedControllers),
       providers: [
         { provide: MOUNTS, useValue: mounts },
         { provide: Voices, useValue: new Voices(mounts) },
@@ -23,8 +23,8 @@ export class ContractsModule {
   }
 }
 
-function limitedController(mount: Mount): Type {
-  const controller = mount.definition.controller(mount);
-  UseGuards(AddressLimitGuard)(controller);
-  return controller;
+function limitedControllers(mount: Mount): Type[] {
+  const controllers = mount.definition.controllers(mount);
+  for (const controller of controllers) UseGuards(AddressLimitGuard)(controller);
+  return controllers;
 }

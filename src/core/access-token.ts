@@ -29,11 +29,20 @@ export const RESERVED_CLAIMS: ReadonlySet<string> = new Set([
 /** The longest that an access token may live, in seconds: a day. The key ring keeps a retired key that long. */
 export const MAX_ACCESS_TOKEN_TTL = 86_400;
 
+/** What is particular to one access token. */
+export interface Issuance {
+  readonly jti: string;
+  /** A narrower scope than the session's, for this token alone (RFC 6749 section 6). */
+  readonly scope?: string;
+  /** The thumbprint of the key that the token is bound to (RFC 9449 section 6.1). */
+  readonly jkt?: string;
+}
+
 /** The claims of an access token issued at the snapshot's time. It never outlives its session. */
 export function accessTokenClaims(
   { session, now }: Snapshot,
   { issuer, audience }: Issuer,
-  jti: string,
+  { jti, scope = session.scope ?? undefined, jkt }: Issuance,
 ): AccessTokenClaims {
   const iat = seconds(now);
   return {
@@ -43,10 +52,11 @@ export function accessTokenClaims(
     aud: audienceOf(session, audience),
     client_id: session.clientId,
     sid: session.id,
-    ...(session.scope !== null && { scope: session.scope }),
+    ...(scope !== undefined && { scope }),
     auth_time: seconds(session.authTime),
     ...(session.amr.length > 0 && { amr: session.amr }),
     ...(session.acr !== null && { acr: session.acr }),
+    ...(jkt !== undefined && { cnf: { jkt } }),
     jti,
     iat,
     exp: Math.min(iat + session.accessTokenTtl, seconds(session.expiresAt), seconds(session.idleExpiresAt)),

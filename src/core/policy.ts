@@ -10,6 +10,15 @@ export interface RefreshPolicy {
    * (FAPI 2.0 section 5.3.2.1-9 asks for this).
    */
   readonly mode: RefreshMode;
+  /** The client that presents the token, if the contract authenticates clients. */
+  readonly presenter?: Presenter;
+}
+
+/** A client that has been authenticated, or a public one that has named itself (RFC 6749 section 6). */
+export interface Presenter {
+  readonly clientId: string;
+  /** The thumbprint of the key whose possession the request proves (RFC 9449), if it does. */
+  readonly jkt?: string;
 }
 
 /** Whether a refresh gives a new refresh token. */

@@ -1,5 +1,5 @@
-import type { RefreshPolicy } from './policy.js';
-import { isExpired, type Snapshot } from './session.js';
+import type { Presenter, RefreshPolicy } from './policy.js';
+import { isExpired, type Session, type Snapshot } from './session.js';
 
 /** What a presented token comes to. `generation` is the one that the session's current refresh token then names. */
 export type Decision =
@@ -15,7 +15,10 @@ export type Decision =
   | { readonly kind: 'touch'; readonly generation: number }
   /** A superseded token after its grace window: theft, of this token or of its successor. The session must end. */
   | { readonly kind: 'reuse' }
-  | { readonly kind: 'refuse'; readonly reason: 'unknown_session' | 'revoked' | 'expired' };
+  | {
+      readonly kind: 'refuse';
+      readonly reason: 'unknown_session' | 'revoked' | 'expired' | 'wrong_client' | 'wrong_proof';
+    };
 
 /** The ways a refresh succeeds. */
 export type Turn = Exclude<Decision, { kind: 'reuse' | 'refuse' }>;
@@ -28,6 +31,8 @@ export type Turn = Exclude<Decision, { kind: 'reuse' | 'refuse' }>;
  */
 export function decide(snapshot: Snapshot | undefined, presented: number, policy: RefreshPolicy): Decision {
   if (!snapshot) return { kind: 'refuse', reason: 'unknown_session' };
+  const unfit = unfitness(snapshot.session, policy.presenter);
+  if (unfit) return { kind: 'refuse', reason: unfit };
   if (snapshot.session.revokedAt) return { kind: 'refuse', reason: 'revoked' };
   if (isExpired(snapshot)) return { kind: 'refuse', reason: 'expired' };
 
@@ -43,6 +48,16 @@ export function decide(snapshot: Snapshot | undefined, presented: number, policy
   if (presented === current - 1 && insideGrace(snapshot, policy))
     return { kind: 'replay', generation: current };
   return { kind: 'reuse' };
+}
+
+/**
+ * Why `presenter` may not present the session's tokens. Asked before anything else is said of the session, and before
+ * reuse: another client's attempt spends nothing and ends nothing.
+ */
+function unfitness(session: Session, presenter?: Presenter): 'wrong_client' | 'wrong_proof' | undefined {
+  if (!session.clientBound) return presenter ? 'wrong_client' : undefined;
+  if (presenter?.clientId !== session.clientId) return 'wrong_client';
+  return session.dpopJkt !== null && session.dpopJkt !== presenter.jkt ? 'wrong_proof' : undefined;
 }
 
 function insideGrace({ session, now }: Snapshot, { grace }: RefreshPolicy): boolean {

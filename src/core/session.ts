@@ -35,6 +35,12 @@ export interface Session {
   readonly rotatedAt: Date | null;
   readonly revokedAt: Date | null;
   readonly revokedBy: RevokedBy | null;
+  /** Whether only its client, authenticated, may refresh it. */
+  readonly clientBound: boolean;
+  /** The thumbprint (RFC 7638) of the key that must prove possession at every refresh, or null. */
+  readonly dpopJkt: string | null;
+  /** What the login backend gave for a contract to answer beside the tokens. */
+  readonly extras: Readonly<Record<string, unknown>>;
 }
 
 /** What ended a session. */

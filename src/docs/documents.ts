@@ -1,6 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import type { Mount } from '../contracts/contract.js';
+import type { DocumentFacts, Mount } from '../contracts/contract.js';
 import { playgroundOf } from './playground.js';
 
 /** An OpenAPI document and the name of its file, without `.json`. */
@@ -11,44 +11,55 @@ export interface NamedDocument {
   readonly document: OpenAPIObject;
 }
 
-/** All OpenAPI documents of the service, generated from its DTOs: two for each contract, and one of its own APIs. */
+/**
+ * All OpenAPI documents of the service, generated from its DTOs: one for each contract, a playground's for those that
+ * can be run dry, and one of the service's own APIs.
+ */
 export function describeService(app: INestApplication, mounts: readonly Mount[]): NamedDocument[] {
   const everything = SwaggerModule.createDocument(app, new DocumentBuilder().build());
   const contracts = mounts.flatMap((mount): NamedDocument[] => {
-    const { about, name } = mount.definition;
-    const service = withPaths(everything, (path) => path in mount.routes, about);
+    const { document: facts, name } = mount.definition;
+    const base = mount.prefix + (facts.base ?? '');
+    const service = documentOf(everything, (path) => path in mount.routes, facts, base);
     const playground = playgroundOf(service);
     return [
-      { name: `${name}.playground`, title: `${name}: playground (dry runs)`, document: playground },
+      ...(playground
+        ? [{ name: `${name}.playground`, title: `${name}: playground (dry runs)`, document: playground }]
+        : []),
       { name, title: name, document: service },
     ];
   });
-  const own = withPaths(everything, (path) => !mounts.some((mount) => path in mount.routes), {
-    title: 'Ratchet: sessions and keys',
-    description: 'For login backends and support: sessions, and the keys that verify access tokens.',
-    version: '1.0',
-  });
-  own.components!.securitySchemes = {
-    serviceKey: { type: 'http', scheme: 'bearer', description: 'A service key' },
-  };
+  const own = documentOf(everything, (path) => !mounts.some((mount) => path in mount.routes), OWN_FACTS);
   return [...contracts, { name: 'sessions', title: 'sessions and keys', document: own }];
 }
 
-/** The part of a document whose paths are wanted, with only the schemas that they use. */
-function withPaths(
+const OWN_FACTS: DocumentFacts = {
+  openapi: '3.0.0',
+  title: 'Ratchet: sessions and keys',
+  description: 'For login backends and support: sessions, and the keys that verify access tokens.',
+  version: '1.0',
+  securitySchemes: { serviceKey: { type: 'http', scheme: 'bearer', description: 'A service key' } },
+};
+
+/** The part of a document whose paths are wanted, below `base`, with only the schemas that they use. */
+function documentOf(
   whole: OpenAPIObject,
   wanted: (path: string) => boolean,
-  about: Mount['definition']['about'],
+  { openapi, title, description, version, security, securitySchemes }: DocumentFacts,
+  base = '',
 ): OpenAPIObject {
-  const paths = Object.fromEntries(Object.entries(whole.paths).filter(([path]) => wanted(path)));
-  const info = { ...about, contact: {} };
+  const entries = Object.entries(whole.paths).filter(([path]) => wanted(path));
+  const paths = Object.fromEntries(
+    entries.map(([path, item]) => [path.startsWith(base) ? path.slice(base.length) : path, item]),
+  );
   return {
-    openapi: whole.openapi,
-    info,
-    servers: [],
+    openapi,
+    info: { title, description, version, contact: {} },
+    servers: base ? [{ url: base }] : [],
     tags: [],
+    ...(security && { security }),
     paths,
-    components: { schemas: schemasUsed(paths, whole) },
+    components: { schemas: schemasUsed(paths, whole), ...(securitySchemes && { securitySchemes }) },
   };
 }
 

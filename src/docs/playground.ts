@@ -16,8 +16,9 @@ const WHAT_TO_TRY = [
 /**
  * The playground's document of a contract: only operations that can be run dry, `dryRun` required and pinned to
  * `true`, the body required (a documentation page has no cookie), and without what is marked `x-service-only`.
+ * Undefined if there is no such operation.
  */
-export function playgroundOf(service: OpenAPIObject): OpenAPIObject {
+export function playgroundOf(service: OpenAPIObject): OpenAPIObject | undefined {
   const document = structuredClone(service);
   for (const [path, item] of Object.entries(document.paths) as [string, Json][]) {
     for (const [method, operation] of Object.entries(item) as [string, Json][]) {
@@ -26,7 +27,8 @@ export function playgroundOf(service: OpenAPIObject): OpenAPIObject {
     }
     if (Object.keys(item).length === 0) delete document.paths[path];
   }
-  document.components = { schemas: schemasUsed(document.paths, document) };
+  if (Object.keys(document.paths).length === 0) return undefined;
+  document.components = { ...document.components, schemas: schemasUsed(document.paths, document) };
   document.info.title += ' (playground)';
   document.info.description = WHAT_TO_TRY;
   removeServiceOnly(document);

@@ -40,8 +40,8 @@ export function answerRefused(
 
 /** Sets status and headers of a failure in `words`; gives the body. */
 export function speak(request: FastifyRequest, reply: FastifyReply, words: Words, failed: Failed): unknown {
-  const { status, body } = words(failed, request.id);
-  reply.status(status);
+  const { status, body, headers = {} } = words(failed, request.id);
+  reply.status(status).headers(headers);
   if (failed.retryAfter !== undefined) reply.header('retry-after', String(Math.max(1, failed.retryAfter)));
   if (failed.allow) reply.header('allow', failed.allow);
   return body;

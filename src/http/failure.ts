@@ -18,6 +18,7 @@ export interface Failed {
 export interface Spoken {
   readonly status: number;
   readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** How an API says what went wrong: its error body and status for any failure, whatever caused it. */

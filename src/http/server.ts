@@ -12,7 +12,7 @@ import {
 import type { Config } from '../config/config.js';
 import { speak } from './exchange.js';
 import { FailedRequest, type Failure } from './failure.js';
-import type { Voices } from './voices.js';
+import type { Voice, Voices } from './voices.js';
 
 /** A body holds one token and little else. Claims of a session to be opened must fit too. */
 const MAX_BODY_BYTES = 16 * 1024;
@@ -48,7 +48,7 @@ export function httpServer(config: Config, log: FastifyBaseLogger, voices: Voice
       answerBrokenRequest(error as unknown as BrokenRequest, socket, voices),
   });
   const server = adapter.getInstance();
-  readJsonOnly(server);
+  readBodies(server, voices);
   server.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
     reply.header('x-request-id', request.id);
     // What is not said otherwise may hold a token (RFC 6749 section 5.1).
@@ -58,21 +58,45 @@ export function httpServer(config: Config, log: FastifyBaseLogger, voices: Voice
   return adapter;
 }
 
-/** Any other media type is answered 415 before it is read. An empty body is no body, whatever its type says. */
-function readJsonOnly(server: FastifyInstance): void {
-  const parse = server.getDefaultJsonParser('error', 'error');
+/**
+ * Reads JSON and forms, each only where the path's API reads it; any other media type is answered 415 unread. An empty
+ * body is no body, whatever its type says.
+ */
+function readBodies(server: FastifyInstance, voices: Voices): void {
+  const parseJson = server.getDefaultJsonParser('error', 'error');
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
-    if (text === '') {
-      done(null, undefined);
-      return;
-    }
-    void parse(request, text as string, (error, value: unknown) => {
+  const addParser = (type: Voice['reads'], parse: Parse): void => {
+    server.addContentTypeParser(type, { parseAs: 'string' }, (request, text, done) => {
+      if (text === '') done(null, undefined);
+      else if (voices.at(request.url).reads !== type)
+        done(new FailedRequest({ reason: 'unsupported_media_type' }));
+      else parse(request, text as string, done);
+    });
+  };
+  addParser('application/json', (request, text, done) => {
+    void parseJson(request, text, (error, value: unknown) => {
       if (!error && isDeeperThan(MAX_DEPTH, value))
         done(new FailedRequest({ reason: 'invalid_request', flaws: [TOO_DEEP] }));
       else done(error, value);
     });
   });
+  addParser('application/x-www-form-urlencoded', (_request, text, done) => done(null, readForm(text)));
+}
+
+type Parse = (
+  request: FastifyRequest,
+  text: string,
+  done: (error: Error | null, value?: unknown) => void,
+) => void;
+
+/** A form as an object; a parameter that came several times is a list (RFC 6749 section 3.2 forbids it, for later). */
+function readForm(text: string): Record<string, string | string[]> {
+  const form = new Map<string, string | string[]>();
+  for (const [name, value] of new URLSearchParams(text)) {
+    const before = form.get(name);
+    form.set(name, before === undefined ? value : [before, value].flat());
+  }
+  return Object.fromEntries(form);
 }
 
 function isDeeperThan(levels: number, value: unknown): boolean {

@@ -10,10 +10,12 @@ export interface Voice {
   readonly folder: string;
   /** Its routes by path, with the methods of each. */
   readonly routes: Readonly<Record<string, readonly string[]>>;
+  /** The media type of the bodies it reads. */
+  readonly reads: 'application/json' | 'application/x-www-form-urlencoded';
   readonly words: Words;
 }
 
-const OWN: Voice = { folder: '/', routes: {}, words: ownWords };
+const OWN: Voice = { folder: '/', routes: {}, reads: 'application/json', words: ownWords };
 
 /** Knows which API's words to answer in, for a path that no controller was reached at. */
 export class Voices {

@@ -4,7 +4,12 @@ import type { SessionDto } from './sessions.dto.js';
 
 /** A session as the API shows it. */
 export function viewSession(snapshot: Snapshot): SessionDto {
-  const { idleTtl: _idleTtl, accessTokenTtl: _accessTokenTtl, ...session } = snapshot.session;
+  const {
+    idleTtl: _idleTtl,
+    accessTokenTtl: _accessTokenTtl,
+    extras: _extras,
+    ...session
+  } = snapshot.session;
   return {
     ...session,
     authTime: session.authTime.toISOString(),

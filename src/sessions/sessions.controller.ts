@@ -4,7 +4,6 @@ import {
   Delete,
   Get,
   HttpCode,
-  Inject,
   Param,
   ParseUUIDPipe,
   Patch,
@@ -26,11 +25,11 @@ import type { FastifyRequest } from 'fastify';
 import { AuthService } from '../auth/auth.service.js';
 import { ApiErrorResponseDto } from '../http/api-error.dto.js';
 import { FailedRequest } from '../http/failure.js';
-import { RefreshCookie } from '../http/refresh-cookie.js';
 import { ServiceError } from '../http/service-error.js';
 import { ServiceKeyGuard, serviceKeyName } from '../http/service-key.guard.js';
 import { SessionDirectory } from '../store/session-directory.js';
 import { SessionStore } from '../store/session-store.js';
+import { Handovers } from './handover.js';
 import { readCursor, viewSession, writeCursor } from './session-view.js';
 import {
   AmendSessionDto,
@@ -45,9 +44,6 @@ import {
   SessionPageDto,
 } from './sessions.dto.js';
 import { SessionsService } from './sessions.service.js';
-
-/** The cookie that a new session is handed over with; injected, undefined where no contract has one. */
-export const HANDOVER_COOKIE = Symbol('HANDOVER_COOKIE');
 
 const SessionId = (): ParameterDecorator =>
   Param('id', new ParseUUIDPipe({ exceptionFactory: () => noSession() }));
@@ -72,7 +68,7 @@ export class SessionsController {
     private readonly directory: SessionDirectory,
     private readonly store: SessionStore,
     private readonly auth: AuthService,
-    @Inject(HANDOVER_COOKIE) private readonly cookie: RefreshCookie | undefined,
+    private readonly handovers: Handovers,
   ) {}
 
   @Post()
@@ -82,13 +78,11 @@ export class SessionsController {
   })
   @ApiCreatedResponse({ type: OpenedSessionDto })
   async open(@Body() body: OpenSessionDto, @Req() request: FastifyRequest): Promise<OpenedSessionDto> {
+    const cookie = this.handovers.cookieOf(body.contract);
+    this.handovers.checkExtras(body.extras ?? {});
     const { snapshot, tokens } = await this.sessions.open(body, serviceKeyName(request));
     const { accessToken, expiresIn, refreshToken, refreshTokenExpiresIn } = tokens;
-    const setCookie = this.cookie?.write(
-      refreshToken,
-      refreshTokenExpiresIn,
-      this.cookie.mustBeSecure(request),
-    );
+    const setCookie = cookie?.write(refreshToken, refreshTokenExpiresIn, cookie.mustBeSecure(request));
     return {
       session: viewSession(snapshot),
       accessToken,

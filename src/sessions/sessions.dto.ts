@@ -142,6 +142,31 @@ export class OpenSessionDto {
   @ValidateNested()
   @Type(() => LifetimesDto)
   lifetimes?: LifetimesDto;
+
+  @ApiPropertyOptional({
+    description: 'The contract whose cookie `setCookie` is for; the first that has one if left out',
+  })
+  @IsOptional()
+  @IsLine(32)
+  contract?: string;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: { type: 'object', additionalProperties: true },
+    description: 'What contracts are to answer beside the tokens, by contract',
+    example: { 'nest-auth': { mfaMethods: ['totp'], defaultMfaMethod: 'totp' } },
+  })
+  @IsOptional()
+  @IsObject()
+  extras?: Record<string, unknown>;
+
+  @ApiPropertyOptional({
+    description:
+      'For an OAuth client: the thumbprint (RFC 7638) of the key that its DPoP proofs are made with',
+  })
+  @IsOptional()
+  @Matches(/^[A-Za-z0-9_-]{43}$/, { message: 'dpopJkt must be a SHA-256 thumbprint in base64url' })
+  dpopJkt?: string;
 }
 
 /** A change to a session. What is left out stays. */
@@ -225,6 +250,9 @@ export class SessionDto {
   @ApiProperty({ type: String, format: 'date-time', nullable: true }) revokedAt!: string | null;
   @ApiProperty({ type: String, enum: ['logout', 'reuse', 'service'], nullable: true }) revokedBy!:
     string | null;
+  @ApiProperty({ description: 'Whether only its OAuth client may refresh it' }) clientBound!: boolean;
+  @ApiProperty({ type: String, nullable: true, description: 'The key whose proof every refresh needs' })
+  dpopJkt!: string | null;
   @ApiProperty({ enum: ['active', 'expired', 'revoked'] }) status!: 'active' | 'expired' | 'revoked';
 }
 

@@ -1,7 +1,8 @@
 import { Module } from '@nestjs/common';
 import type { Mount } from '../contracts/contract.js';
 import { MOUNTS } from '../contracts/contracts.module.js';
-import { HANDOVER_COOKIE, SessionsController } from './sessions.controller.js';
+import { Handovers } from './handover.js';
+import { SessionsController } from './sessions.controller.js';
 import { SessionsService } from './sessions.service.js';
 
 /** The sessions API. */
@@ -10,9 +11,14 @@ import { SessionsService } from './sessions.service.js';
   providers: [
     SessionsService,
     {
-      provide: HANDOVER_COOKIE,
+      provide: Handovers,
       inject: [MOUNTS],
-      useFactory: (mounts: readonly Mount[]) => mounts.find((mount) => mount.cookie)?.cookie,
+      useFactory: (mounts: readonly Mount[]) =>
+        new Handovers(
+          new Map(
+            mounts.map(({ contract, cookie, definition: { extras } }) => [contract, { cookie, extras }]),
+          ),
+        ),
     },
   ],
 })

@@ -41,6 +41,9 @@ export class SessionsService {
       maxTtl: wanted.lifetimes?.max ?? lifetimes.max,
       idleTtl: wanted.lifetimes?.idle ?? lifetimes.idle,
       accessTokenTtl: wanted.lifetimes?.accessToken ?? lifetimes.accessToken,
+      clientBound: false,
+      dpopJkt: null,
+      extras: wanted.extras ?? {},
       ...(wanted.authTime && { authTime: new Date(wanted.authTime) }),
     });
     const deadline = seconds(snapshot.session.expiresAt);

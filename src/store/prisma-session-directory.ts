@@ -22,11 +22,12 @@ export class PrismaSessionDirectory extends SessionDirectory {
     const idleExpiresAt = Prisma.sql`LEAST(${expiresAt}, now() + ${session.idleTtl}::int * interval '1 second')`;
     const [snapshot] = await this.query(Prisma.sql`
       INSERT INTO sessions (id, subject, client_id, scope, audience, claims, device, amr, acr, auth_time, created_at,
-        expires_at, idle_expires_at, idle_ttl, access_token_ttl)
+        expires_at, idle_expires_at, idle_ttl, access_token_ttl, client_bound, dpop_jkt, extras)
       VALUES (${session.id}::uuid, ${session.subject}, ${session.clientId}, ${session.scope}, ${session.audience}::text[],
         ${JSON.stringify(session.claims)}::jsonb, ${session.device}, ${session.amr}::text[], ${session.acr},
         COALESCE(${session.authTime ?? null}::timestamptz, now()), now(), ${expiresAt}, ${idleExpiresAt},
-        ${session.idleTtl}::int, ${session.accessTokenTtl}::int)
+        ${session.idleTtl}::int, ${session.accessTokenTtl}::int, ${session.clientBound}, ${session.dpopJkt},
+        ${JSON.stringify(session.extras)}::jsonb)
       RETURNING ${SESSION_COLUMNS}`);
     return snapshot!;
   }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { Presenter, RefreshPolicy } from '../core/policy.js';
 import type { RevokedBy, Snapshot } from '../core/session.js';
 import { Prisma } from '../generated/prisma/client.js';
 import { Database } from './database.js';
@@ -14,12 +15,13 @@ export class PrismaSessionStore extends SessionStore {
 
   // The hot path. Its WHERE is the `rotate` row of core/rotation.ts and nothing else: whatever it does not match is
   // read and decided on there.
-  override rotate(id: string, generation: number, grace: number): Promise<Snapshot | undefined> {
+  override rotate(id: string, generation: number, policy: RefreshPolicy): Promise<Snapshot | undefined> {
     return this.one(
       (sql) => sql`
       UPDATE sessions SET generation = generation + 1, rotated_at = now(), idle_expires_at = ${NEXT_IDLE_DEADLINE}
       WHERE id = ${id}::uuid AND generation = ${generation}::int AND ${IS_LIVE}
-        AND (rotated_at IS NULL OR ${grace}::int = 0 OR now() > rotated_at + ${grace}::int * interval '1 millisecond')
+        AND (rotated_at IS NULL OR ${policy.grace}::int = 0 OR now() > rotated_at + ${policy.grace}::int * interval '1 millisecond')
+        AND ${mayBePresentedBy(policy.presenter)}
       RETURNING ${SESSION_COLUMNS}`,
     );
   }
@@ -59,4 +61,11 @@ export class PrismaSessionStore extends SessionStore {
     const [row] = await this.database.run((prisma) => prisma.$queryRaw<SessionRow[]>(statement(Prisma.sql)));
     return row && toSnapshot(row);
   }
+}
+
+/** `unfitness` of core/rotation.ts, for a WHERE. */
+function mayBePresentedBy(presenter?: Presenter): Prisma.Sql {
+  if (!presenter) return Prisma.sql`NOT client_bound`;
+  const { clientId, jkt = null } = presenter;
+  return Prisma.sql`client_bound AND client_id = ${clientId} AND (dpop_jkt IS NULL OR dpop_jkt = ${jkt}::text)`;
 }

@@ -14,6 +14,9 @@ export type NewSession = Pick<
   | 'acr'
   | 'idleTtl'
   | 'accessTokenTtl'
+  | 'clientBound'
+  | 'dpopJkt'
+  | 'extras'
 > & {
   /** From now to the absolute deadline. */
   readonly maxTtl: number;

@@ -22,13 +22,16 @@ export interface SessionRow {
   readonly rotated_at: Date | null;
   readonly revoked_at: Date | null;
   readonly revoked_by: string | null;
+  readonly client_bound: boolean;
+  readonly dpop_jkt: string | null;
+  readonly extras: Record<string, unknown>;
   readonly now: Date;
 }
 
 /** The columns of a session and the database's time, for a SELECT or a RETURNING. */
 export const SESSION_COLUMNS = Prisma.raw(
   'id, subject, client_id, scope, audience, claims, device, amr, acr, auth_time, created_at, expires_at, idle_expires_at, ' +
-    'idle_ttl, access_token_ttl, generation, rotated_at, revoked_at, revoked_by, now() AS now',
+    'idle_ttl, access_token_ttl, generation, rotated_at, revoked_at, revoked_by, client_bound, dpop_jkt, extras, now() AS now',
 );
 
 /** What makes a session live, for a WHERE: the SQL of the first three refusals of core/rotation.ts. */
@@ -61,6 +64,9 @@ export function toSnapshot(row: SessionRow): Snapshot {
       rotatedAt: row.rotated_at,
       revokedAt: row.revoked_at,
       revokedBy: row.revoked_by as RevokedBy | null,
+      clientBound: row.client_bound,
+      dpopJkt: row.dpop_jkt,
+      extras: row.extras,
     },
   };
 }

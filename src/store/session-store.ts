@@ -1,3 +1,4 @@
+import type { RefreshPolicy } from '../core/policy.js';
 import type { RevokedBy, Snapshot } from '../core/session.js';
 
 /**
@@ -8,10 +9,10 @@ import type { RevokedBy, Snapshot } from '../core/session.js';
  */
 export abstract class SessionStore {
   /**
-   * Turns the session from `generation` to the next and moves its idle deadline, if it is at `generation`, alive and
-   * outside its grace window (milliseconds). Gives the session after it, or undefined if it is not so.
+   * Turns the session from `generation` to the next and moves its idle deadline, if it is at `generation`, alive,
+   * outside its grace window and the presenter's. Gives the session after it, or undefined if it is not so.
    */
-  abstract rotate(id: string, generation: number, grace: number): Promise<Snapshot | undefined>;
+  abstract rotate(id: string, generation: number, policy: RefreshPolicy): Promise<Snapshot | undefined>;
 
   /** Sets a session that is behind `generation` to it, and starts its grace window; undefined if it is not so. */
   abstract fastForward(id: string, generation: number): Promise<Snapshot | undefined>;

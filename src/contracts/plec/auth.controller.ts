@@ -13,8 +13,9 @@ import { AuthService } from '../../auth/auth.service.js';
 import { ApiErrorResponseDto } from '../../http/api-error.dto.js';
 import { accountOf, answerRefused } from '../../http/exchange.js';
 import type { Mount } from '../contract.js';
+import { DryRunQueryDto } from '../dry-run.dto.js';
 import { carriedToken, noteRefreshed, sendBackCookie } from '../travel.js';
-import { AuthRefreshResponseDto, RefreshBodyDto, RefreshQueryDto } from './plec.dto.js';
+import { AuthRefreshResponseDto, RefreshBodyDto } from './plec.dto.js';
 
 const Fails = (status: number, description: string): MethodDecorator =>
   ApiResponse({ status, description, type: ApiErrorResponseDto });
@@ -56,7 +57,7 @@ export abstract class AuthController {
   @Fails(429, 'Too many requests; see Retry-After')
   @Fails(503, 'The service cannot answer just now; see Retry-After. The token is still good')
   async refresh(
-    @Query() query: RefreshQueryDto,
+    @Query() query: DryRunQueryDto,
     @Body() body: RefreshBodyDto,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,

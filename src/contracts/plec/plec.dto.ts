@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional, IsString, MaxLength, ValidateIf } from 'class-validator';
+import { IsString, MaxLength, ValidateIf } from 'class-validator';
 
 /** The body of a refresh or a logout. */
 export class RefreshBodyDto {
@@ -12,19 +12,6 @@ export class RefreshBodyDto {
   @MaxLength(4096)
   @IsString()
   refreshToken?: string;
-}
-
-/** The query of a refresh. */
-export class RefreshQueryDto {
-  @ApiPropertyOptional({
-    enum: ['true', 'false'],
-    default: 'false',
-    description:
-      'When true, checks everything and answers in the same shape, but writes nothing and issues nothing usable',
-  })
-  @IsOptional()
-  @IsIn(['true', 'false'])
-  dryRun?: 'true' | 'false';
 }
 
 /** The answer to a refresh. */

@@ -6,12 +6,14 @@ import { authControllerAt } from './auth.controller.js';
 export const plec: Contract = {
   name: 'plec',
   folder: '/auth',
-  routes: { '/refresh': 'POST', '/logout': 'POST' },
-  dryRun: '/refresh',
+  routes: { '/auth/refresh': 'POST', '/auth/logout': 'POST' },
+  reads: 'application/json',
+  dryRun: '/auth/refresh',
   cookie: 'refresh_token',
   words: ownWords,
-  controller: authControllerAt,
-  about: {
+  controllers: (mount) => [authControllerAt(mount)],
+  document: {
+    openapi: '3.0.0',
     title: 'Ratchet: PLEC contract',
     description:
       'Refresh tokens over the PLEC contract. Sample tokens such as abc123.def456 are known to dry runs only.',

@@ -1,0 +1,36 @@
+import type { Contract } from '../contract.js';
+import { akinonWords } from './akinon-words.js';
+import { akinonControllerAt } from './refresh-token.controller.js';
+
+/** The Akinon contract: both tokens in the body, and a 201. */
+export const akinon: Contract = {
+  name: 'akinon',
+  folder: '/api/v1/auth',
+  routes: { '/api/v1/auth/refresh-token': 'POST' },
+  reads: 'application/json',
+  headers: ['x-access-token'],
+  words: akinonWords,
+  controllers: (mount) => [akinonControllerAt(mount)],
+  document: {
+    openapi: '3.0.3',
+    title: 'Ratchet: Akinon contract',
+    description: 'Refresh tokens over the Akinon contract.',
+    version: '1.0.0',
+    base: '/api/v1',
+    security: [{ bearerAuth: [] }, { accessToken: [] }],
+    securitySchemes: {
+      bearerAuth: {
+        type: 'http',
+        scheme: 'bearer',
+        bearerFormat: 'JWT',
+        description: 'Not needed. If it is sent, an access token of the same session, expired or not',
+      },
+      accessToken: {
+        type: 'apiKey',
+        in: 'header',
+        name: 'x-access-token',
+        description: 'Another way to send the same',
+      },
+    },
+  },
+};
