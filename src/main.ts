@@ -1,7 +1,7 @@
 import { createApp, type App } from './app.js';
 import type { Config } from './config/config.js';
 import { ConfigError, readConfig } from './config/environment.js';
-import { contractNames } from './contracts/registry.js';
+import { contractNames, everyContract } from './contracts/registry.js';
 import { RouteClash } from './contracts/contract.js';
 import { Drain } from './ops/drain.js';
 import { SchemaBehind } from './store/schema-check.js';
@@ -16,7 +16,7 @@ const DRAIN_FOR = 3_000;
 const OPERATORS_ERRORS = [ConfigError, RouteClash, SchemaBehind, StoreUnavailable, DirectoryInUse];
 
 async function main(): Promise<void> {
-  const config = readConfig(process.env, contractNames);
+  const config = readConfig(process.env, contractNames, everyContract);
   const app = await createApp(config);
   stopOnSignal(app, config);
   await app.nest.listen(config.port, config.host);

@@ -24,6 +24,8 @@ export interface Config {
   /** Origins whose pages may call without cookies, for dry runs only. */
   readonly playgroundOrigins: readonly string[];
   readonly cookie: CookieConfig;
+  /** Where the contract nest-auth puts tokens: `header` is the body. Undefined lets each request choose. */
+  readonly nestAuthTokenType: 'header' | 'cookie' | undefined;
   /** Whether /docs is served. */
   readonly docs: boolean;
   /** Whose `X-Forwarded-*` headers are believed: false for nobody, or addresses, networks, or a number of hops. */

@@ -25,6 +25,14 @@ export class Settings {
     return value;
   }
 
+  /** A duration in whole seconds. */
+  seconds(name: string, otherwise: string, least: string, most: string): number {
+    const seconds = this.duration(name, otherwise, least, most) / 1000;
+    return Number.isInteger(seconds) || this.faults(name)
+      ? seconds
+      : this.mistake(name, 'must be whole seconds', 0);
+  }
+
   /** A whole number. */
   integer(name: string, otherwise: number, least: number, most: number): number {
     const text = this.text(name) ?? String(otherwise);
@@ -37,7 +45,9 @@ export class Settings {
   choice<T extends string>(name: string, otherwise: T, words: readonly T[]): T {
     const text = this.text(name) ?? otherwise;
     const word = words.find((candidate) => candidate.toLowerCase() === text.toLowerCase());
-    return word ?? this.mistake(name, `"${text}" is not one of ${words.join(', ')}`, otherwise);
+    return (
+      word ?? this.mistake(name, `"${text}" is not one of ${words.filter(Boolean).join(', ')}`, otherwise)
+    );
   }
 
   /** A comma-separated list; `read` gives an item's value, or the sentence that says what is wrong with it. */
@@ -48,6 +58,11 @@ export class Settings {
       if ('value' in result) return [result.value];
       return this.mistake(name, result.mistake, []);
     });
+  }
+
+  /** Whether a mistake was found in a setting. */
+  faults(name: string): boolean {
+    return this.mistakes.some((mistake) => mistake.startsWith(`${name}: `));
   }
 
   /** Keeps a mistake and gives `otherwise`, so that reading can go on. */
