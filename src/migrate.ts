@@ -1,5 +1,6 @@
 import { ConfigError, readDatabase } from './config/environment.js';
 import { Database } from './store/database.js';
+import { DirectoryInUse } from './store/directory-lock.js';
 import { migrate } from './store/migrations.js';
 import { StoreUnavailable } from './store/session-store.js';
 
@@ -14,8 +15,8 @@ try {
   // The schema engine keeps its connections, which would hold the process for as long as a pool may idle.
   process.exit(0);
 } catch (error) {
-  const known = error instanceof ConfigError || error instanceof StoreUnavailable;
-  process.stderr.write(`${known ? error.message : stackOf(error)}\n`);
+  const known = [ConfigError, StoreUnavailable, DirectoryInUse].some((kind) => error instanceof kind);
+  process.stderr.write(`${known ? (error as Error).message : stackOf(error)}\n`);
   process.exit(1);
 }
 

@@ -78,17 +78,27 @@ export async function schemaEngine(
   adapter: SqlMigrationAwareDriverAdapterFactory,
   datamodels?: [string, string][],
 ): Promise<SchemaEngine> {
+  const bindings = await (loaded ??= load());
+  return bindings.SchemaEngine.new(
+    { datamodels },
+    () => undefined,
+    bindMigrationAwareSqlAdapterFactory(adapter),
+  );
+}
+
+type Bindings = typeof import('@prisma/schema-engine-wasm/schema_engine_bg');
+
+// Once: the bindings are of one instance, and a second would take them from a first that is still in use.
+let loaded: Promise<Bindings> | undefined;
+
+async function load(): Promise<Bindings> {
   const bindings = await import('@prisma/schema-engine-wasm/schema_engine_bg');
   const glue = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg');
   const bytes = await readFile(join(dirname(glue), 'schema_engine_bg.wasm'));
   const { instance } = await webAssembly.instantiate(bytes, { './schema_engine_bg.js': bindings });
   bindings.__wbg_set_wasm(instance.exports);
   (instance.exports['__wbindgen_start'] as () => void)();
-  return bindings.SchemaEngine.new(
-    { datamodels },
-    () => undefined,
-    bindMigrationAwareSqlAdapterFactory(adapter),
-  );
+  return bindings;
 }
 
 async function migrationNames(): Promise<string[]> {

@@ -37,11 +37,20 @@ const OUTAGE_MESSAGE =
 
 /** Whether `error` says that the database cannot be used just now, and nothing of what was asked. */
 export function isOutage(error: unknown): boolean {
-  return causesOf(error).some(({ kind, code, originalCode, message }) => {
+  const causes = causesOf(error);
+  // A message may quote what the statement said; it counts only where no adapter has judged the error.
+  const judged = causes.some(({ kind }) => typeof kind === 'string');
+  return causes.some(({ kind, code, originalCode, message }) => {
     if (typeof kind === 'string' && OUTAGE_KINDS.has(kind)) return true;
     if ([code, originalCode].some((text) => typeof text === 'string' && isOutageCode(text))) return true;
-    return typeof message === 'string' && OUTAGE_MESSAGE.test(message);
+    return !judged && typeof message === 'string' && OUTAGE_MESSAGE.test(message);
   });
+}
+
+/** What the driver or the server said, for the operator; empty if that is not known. Names no password. */
+export function saidBy(error: unknown): string {
+  const said = causesOf(error).map(({ originalMessage }) => originalMessage);
+  return said.find((message) => typeof message === 'string') ?? '';
 }
 
 /** The error, what it was caused by, what that was caused by, and so on. */

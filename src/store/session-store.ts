@@ -1,5 +1,6 @@
 import type { RefreshPolicy } from '../core/policy.js';
 import type { RevokedBy, Snapshot } from '../core/session.js';
+import { saidBy } from './outage.js';
 
 /**
  * What the rotation engine asks of the database: each verb is one statement on one row, and each change is a
@@ -19,7 +20,7 @@ export abstract class SessionStore {
 
   /**
    * Moves the idle deadline of a live session at `generation`; undefined if it is not so, or if the deadline was
-   * moved within the last minute.
+   * moved within the last minute, or the last quarter of what the session may be idle.
    */
   abstract touch(id: string, generation: number): Promise<Snapshot | undefined>;
 
@@ -33,18 +34,8 @@ export abstract class SessionStore {
 /** The database does not answer, or not in time. Says nothing of the session: the same request may be sent again. */
 export class StoreUnavailable extends Error {
   constructor(cause: unknown) {
-    const why = reasonOf(cause);
+    const why = typeof cause === 'string' ? cause : saidBy(cause);
     super(`The database does not answer${why && `: ${why}`}`, { cause });
     this.name = 'StoreUnavailable';
   }
-}
-
-/** What the driver or the server said, for the operator: neither names a password. */
-function reasonOf(cause: unknown): string {
-  if (typeof cause === 'string') return cause;
-  for (let error = cause, depth = 0; error instanceof Error && depth < 8; error = error.cause, depth++) {
-    const { originalMessage } = (error.cause ?? {}) as { originalMessage?: unknown };
-    if (typeof originalMessage === 'string') return originalMessage;
-  }
-  return '';
 }
