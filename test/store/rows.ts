@@ -1,0 +1,63 @@
+import { newHandle, sessionIdOf } from '../../src/core/refresh-token.ts';
+import type { NewSession } from '../../src/store/session-directory.ts';
+import type { Backend } from './backends.ts';
+
+/** A row of a session, with its times in milliseconds from now. */
+export interface Row {
+  readonly subject: string;
+  readonly generation: number;
+  readonly rotated: number | null;
+  readonly revoked: number | null;
+  readonly expires: number;
+  readonly idleExpires: number;
+  /** Seconds. */
+  readonly idleTtl: number;
+}
+
+/** A live session that was never rotated. */
+export const LIVE: Row = {
+  subject: 'ada',
+  generation: 0,
+  rotated: null,
+  revoked: null,
+  expires: 30 * 86_400_000,
+  idleExpires: 86_400_000,
+  idleTtl: 86_400,
+};
+
+/** Writes a row as it is, which may be one that the service itself would have to wait years for; gives its id. */
+export async function insert(backend: Backend, row: Partial<Row> = {}): Promise<string> {
+  const id = sessionIdOf(newHandle());
+  const { subject, generation, rotated, revoked, expires, idleExpires, idleTtl } = { ...LIVE, ...row };
+  const at = (parameter: number): string => `clock.now() + $${parameter}::int8 * interval '1 millisecond'`;
+  await backend.query(
+    `INSERT INTO public.sessions (id, subject, client_id, auth_time, created_at, expires_at, idle_expires_at, idle_ttl,
+       access_token_ttl, generation, rotated_at, revoked_at, revoked_by)
+     VALUES ($1::uuid, $2, 'web', clock.now(), clock.now(), ${at(3)}, ${at(4)}, $5::int, 900, $6::int, ${at(7)}, ${at(8)},
+       CASE WHEN $8::int8 IS NOT NULL THEN 'logout' END)`,
+    [id, subject, expires, idleExpires, idleTtl, generation, rotated, revoked],
+  );
+  return id;
+}
+
+/** What a login backend opens a session with. */
+export function newSession(differently: Partial<NewSession> = {}): NewSession {
+  return {
+    id: sessionIdOf(newHandle()),
+    subject: 'ada',
+    clientId: 'web',
+    scope: null,
+    audience: [],
+    claims: {},
+    device: null,
+    amr: [],
+    acr: null,
+    clientBound: false,
+    dpopJkt: null,
+    extras: {},
+    idleTtl: 3_600,
+    accessTokenTtl: 900,
+    maxTtl: 86_400,
+    ...differently,
+  };
+}
