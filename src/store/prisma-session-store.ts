@@ -40,7 +40,7 @@ export class PrismaSessionStore extends SessionStore {
       (sql) => sql`
       UPDATE sessions SET idle_expires_at = ${NEXT_IDLE_DEADLINE}
       WHERE id = ${id}::uuid AND generation = ${generation}::int AND ${IS_LIVE}
-        AND idle_expires_at < ${NEXT_IDLE_DEADLINE} - interval '1 minute'
+        AND idle_expires_at < ${NEXT_IDLE_DEADLINE} - LEAST(interval '1 minute', idle_ttl * interval '250 milliseconds')
       RETURNING ${SESSION_COLUMNS}`,
     );
   }
