@@ -18,6 +18,6 @@ import { DryRunMint, LiveMint } from './token-mint.js';
     DryRunMint,
     { provide: Clock, useClass: SystemClock },
   ],
-  exports: [AuthService, RateLimiter, RefreshTokens, LiveMint],
+  exports: [AuthService, Clock, RateLimiter, RefreshTokens, LiveMint],
 })
 export class AuthModule {}

@@ -1,9 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
+import { seconds, type AccessTokenClaims } from '../core/access-token.js';
+import { isWithinScope } from '../core/client.js';
 import type { Presenter, RefreshMode } from '../core/policy.js';
 import { accept, refuse, type Flaw, type Outcome } from '../core/refusal.js';
-import type { Session } from '../core/session.js';
+import { isExpired, type Session } from '../core/session.js';
+import { AccessTokenSigner } from '../keys/access-token-signer.js';
 import { SessionStore, StoreUnavailable } from '../store/session-store.js';
 import { Clock } from './clock.js';
 import { RateLimiter } from './rate-limiter.js';
@@ -33,6 +36,12 @@ export interface Refreshed extends TokenPair {
   readonly session: Session;
 }
 
+/** Whether a logout ended a session, and which it was for. */
+export interface LoggedOut {
+  readonly ended: boolean;
+  readonly sessionId?: string;
+}
+
 /** Seconds after which a client may ask again when the store does not answer. */
 const RETRY_AFTER_OUTAGE = 1;
 
@@ -54,6 +63,7 @@ export class AuthService {
     private readonly liveMint: LiveMint,
     private readonly dryRunMint: DryRunMint,
     private readonly clock: Clock,
+    private readonly signer: AccessTokenSigner,
   ) {}
 
   /**
@@ -91,13 +101,45 @@ export class AuthService {
    * Ends the session of a refresh token, of whatever generation (RFC 7009 section 2.1); true if this call ended it. A
    * token that opens nothing ends nothing, and that is no error. Refuses: unavailable.
    */
-  async logout(refreshToken: string | undefined): Promise<Outcome<{ ended: boolean; sessionId?: string }>> {
+  async logout(refreshToken: string | undefined): Promise<Outcome<LoggedOut>> {
     const read = this.tokens.read(refreshToken);
     if (!read.ok) return accept({ ended: false });
     const { sessionId } = read.value;
     return orUnavailable(async () =>
       accept({ ended: await this.store.revoke(sessionId, 'logout'), sessionId }),
     );
+  }
+
+  /**
+   * Ends the session of a refresh token for its client (RFC 7009 section 2.1). Refuses: wrong_client, unavailable.
+   */
+  async revoke(refreshToken: string, clientId: string): Promise<Outcome<LoggedOut>> {
+    const read = this.tokens.read(refreshToken);
+    if (!read.ok) return accept({ ended: false });
+    const { sessionId } = read.value;
+    return orUnavailable<LoggedOut>(async () => {
+      const found = await this.store.find(sessionId);
+      if (!found) return accept({ ended: false });
+      const { session } = found;
+      if (!session.clientBound || session.clientId !== clientId) return refuse('wrong_client', { sessionId });
+      return accept({ ended: await this.store.revoke(sessionId, 'logout'), sessionId });
+    });
+  }
+
+  /**
+   * The claims of an access token of this service that has not expired and whose session is live. Writes nothing.
+   * Refuses: malformed_token, expired, revoked, unknown_session, unavailable.
+   */
+  async inspectAccessToken(accessToken: string): Promise<Outcome<AccessTokenClaims>> {
+    const claims = this.signer.verify(accessToken);
+    if (!claims) return refuse('malformed_token');
+    return orUnavailable(async () => {
+      const found = await this.store.find(claims.sid);
+      if (!found) return refuse('unknown_session');
+      if (found.session.revokedAt) return refuse('revoked');
+      const over = isExpired(found) || seconds(found.now) >= claims.exp;
+      return over ? refuse('expired') : accept(claims);
+    });
   }
 
   /** What a refresh would come to just now, and the session. Writes nothing. Refuses as refresh does. */
@@ -123,8 +165,7 @@ export class AuthService {
   /** Whether the session grants `scope`; a session that is not there refuses for that reason, later. */
   private async grants(token: PresentedToken, scope: string): Promise<boolean> {
     const found = await this.store.find(token.sessionId);
-    const granted = new Set((found?.session.scope ?? '').split(' '));
-    return !found || scope.split(' ').every((value) => granted.has(value));
+    return !found || isWithinScope(scope, found.session.scope ?? '');
   }
 
   private issue(

@@ -12,6 +12,12 @@ export abstract class AccessTokenSigner {
   /** The claims as a JWT of type `at+jwt` (RFC 9068). The key is the one that is current at their `iat`. */
   abstract sign(claims: AccessTokenClaims): string;
 
+  /**
+   * The claims of an access token that this service signed with a key it still publishes, however long ago it expired;
+   * undefined for anything else.
+   */
+  abstract verify(token: string): AccessTokenClaims | undefined;
+
   /** The keys that verify it, those that will sign next included. Empty for a shared secret. */
   abstract jwks(): JwkSet;
 
@@ -38,4 +44,32 @@ export function signJwt(
     algorithm,
     header: { alg: algorithm, typ, ...(kid && { kid }) },
   });
+}
+
+/**
+ * Verifies `token` with one of `keys`, found by the token's `kid`. Its algorithm is the key's own, never the token's
+ * choice; its expiry is the caller's to judge.
+ */
+export function verifyJwt(
+  jwt: JwtService,
+  token: string,
+  keys: readonly JwtKey[],
+  issuer: string,
+): AccessTokenClaims | undefined {
+  try {
+    const decoded = jwt.decode(token, { complete: true }) as {
+      header: { kid?: unknown; typ?: unknown };
+    } | null;
+    const found = keys.find(({ kid }) => kid === decoded?.header.kid);
+    if (!found || decoded?.header.typ !== 'at+jwt') return undefined;
+    const { key, algorithm } = found;
+    return jwt.verify<AccessTokenClaims>(token, {
+      ...(key.type === 'secret' ? { secret: key as never } : { publicKey: key as never }),
+      algorithms: [algorithm],
+      issuer,
+      ignoreExpiration: true,
+    });
+  } catch {
+    return undefined;
+  }
 }

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { JwtService } from '@nestjs/jwt';
 import type { AccessTokenClaims } from '../core/access-token.js';
@@ -6,7 +6,7 @@ import { currentKey, deadKeys, dueKey, type RingKey, type RingSchedule } from '.
 import type { RefreshTokenKey } from '../core/refresh-token.js';
 import type { SigningKeyStore, StoredSigningKey } from '../store/signing-key-store.js';
 import { StoreUnavailable } from '../store/session-store.js';
-import { AccessTokenSigner, signJwt, type JwkSet } from './access-token-signer.js';
+import { AccessTokenSigner, signJwt, verifyJwt, type JwkSet, type JwtKey } from './access-token-signer.js';
 import { publicJwk } from './public-jwk.js';
 import { openKey, sealKey } from './sealed-key.js';
 
@@ -26,6 +26,7 @@ export class KeyRingSigner
   private readonly logger = new Logger(KeyRingSigner.name);
   private readonly opened = new Map<string, KeyObject>();
   private keys: readonly OpenedKey[] = [];
+  private verifying: readonly JwtKey[] = [];
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -33,6 +34,7 @@ export class KeyRingSigner
     private readonly store: SigningKeyStore,
     private readonly sealingKeys: readonly [RefreshTokenKey, ...RefreshTokenKey[]],
     private readonly schedule: RingSchedule,
+    private readonly issuer: string,
   ) {
     super();
   }
@@ -54,6 +56,10 @@ export class KeyRingSigner
       { kid: current.kid, algorithm: ALGORITHM, key: current.privateKey! },
       'at+jwt',
     );
+  }
+
+  override verify(token: string): AccessTokenClaims | undefined {
+    return verifyJwt(this.jwt, token, this.verifying, this.issuer);
   }
 
   override jwks(): JwkSet {
@@ -79,6 +85,9 @@ export class KeyRingSigner
     const dead = deadKeys(keys, now);
     for (const { kid } of dead) await this.store.remove(kid);
     this.keys = keys.filter((key) => !dead.includes(key));
+    this.verifying = this.keys.map(({ kid, publicJwk: jwk }) => {
+      return { kid, algorithm: ALGORITHM, key: createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' }) };
+    });
     await this.resealOldKeys();
   }
 

@@ -20,13 +20,13 @@ const DAY = 86_400_000;
       provide: AccessTokenSigner,
       inject: [CONFIG, JwtService, SigningKeyStore],
       useFactory: (
-        { signing, refreshTokenKeys }: Config,
+        { signing, refreshTokenKeys, issuer }: Config,
         jwt: JwtService,
         store: SigningKeyStore,
       ): AccessTokenSigner => {
-        if (signing.kind !== 'ring') return new StaticSigner(jwt, signing);
+        if (signing.kind !== 'ring') return new StaticSigner(jwt, signing, issuer);
         const schedule = { period: signing.period, lead: Math.min(DAY, signing.period / 4) };
-        return new KeyRingSigner(jwt, store, refreshTokenKeys, schedule);
+        return new KeyRingSigner(jwt, store, refreshTokenKeys, schedule, issuer);
       },
     },
   ],
