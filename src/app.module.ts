@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import { AuthModule } from './auth/auth.module.js';
+import { ClientsModule } from './clients/clients.module.js';
 import type { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Mount } from './contracts/contract.js';
@@ -25,6 +26,7 @@ export class AppModule {
         AuthModule,
         ContractsModule.for(mounts),
         SessionsModule,
+        ClientsModule,
         OpsModule,
       ],
       providers: [

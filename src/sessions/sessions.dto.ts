@@ -15,49 +15,10 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { MAX_ACCESS_TOKEN_TTL } from '../core/access-token.js';
-import { IsLine } from './is-line.js';
+import { IsLine } from '../http/is-line.js';
+import { LifetimesDto } from '../http/lifetimes.dto.js';
+import { SCOPE } from '../http/scope.js';
 import { AreOwnClaims, MAX_CLAIMS_BYTES } from './own-claims.js';
-
-/** RFC 6749 section 3.3. */
-const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+( [\x21\x23-\x5B\x5D-\x7E]+)*$/;
-const TEN_YEARS = 315_360_000;
-
-/** Lifetimes of a session that differ from the configured ones. */
-export class LifetimesDto {
-  @ApiPropertyOptional({
-    description: 'How long an access token lives, in seconds',
-    minimum: 1,
-    maximum: MAX_ACCESS_TOKEN_TTL,
-  })
-  @IsOptional()
-  @IsInt()
-  @Min(1)
-  @Max(MAX_ACCESS_TOKEN_TTL)
-  accessToken?: number;
-
-  @ApiPropertyOptional({
-    description: 'How long the session lives without a refresh, in seconds',
-    minimum: 1,
-    maximum: TEN_YEARS,
-  })
-  @IsOptional()
-  @IsInt()
-  @Min(1)
-  @Max(TEN_YEARS)
-  idle?: number;
-
-  @ApiPropertyOptional({
-    description: 'How long the session lives at the most, in seconds',
-    minimum: 1,
-    maximum: TEN_YEARS,
-  })
-  @IsOptional()
-  @IsInt()
-  @Min(1)
-  @Max(TEN_YEARS)
-  max?: number;
-}
 
 /** A session to be opened. */
 export class OpenSessionDto {
