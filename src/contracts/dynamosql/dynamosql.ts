@@ -1,0 +1,30 @@
+import type { Contract } from '../contract.js';
+import { dynamosqlWords } from './dynamosql-words.js';
+import { dynamosqlControllerAt } from './dynamosql.controller.js';
+
+/** The DynamoSQL contract: the refresh token travels in the body and is never replaced; one envelope for all answers. */
+export const dynamosql: Contract = {
+  name: 'dynamosql',
+  folder: '/v1/auth',
+  routes: { '/v1/auth/refresh': 'POST' },
+  reads: 'application/json',
+  dryRun: '/v1/auth/refresh',
+  words: dynamosqlWords,
+  controllers: (mount) => [dynamosqlControllerAt(mount)],
+  document: {
+    openapi: '3.0.3',
+    title: 'Ratchet: DynamoSQL contract',
+    description: 'Refresh tokens over the DynamoSQL contract.',
+    version: '1.0',
+    // For what else such an API has; a refresh is without it.
+    security: [{ cognitoJwt: [] }],
+    securitySchemes: {
+      cognitoJwt: {
+        type: 'http',
+        scheme: 'bearer',
+        bearerFormat: 'JWT',
+        description: 'An access token, as a refresh gives one',
+      },
+    },
+  },
+};
