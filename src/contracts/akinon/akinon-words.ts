@@ -12,7 +12,7 @@ const WORDS: Readonly<Record<Failure, readonly [status: number, sentence: string
   wrong_client: [401, 'The refresh token belongs to another client'],
   wrong_proof: [401, 'The access token that came along is not of the session of the refresh token'],
   invalid_request: [400, 'The request is not valid'],
-  origin_not_allowed: [403, 'Pages of this origin may not call'],
+  origin_not_allowed: [403, 'Pages of this origin may not use the cookie'],
   unsupported_media_type: [415, 'The body must be application/json'],
   rate_limited: [429, 'Too many requests; try again later'],
   unavailable: [503, 'The service cannot answer just now; try again'],

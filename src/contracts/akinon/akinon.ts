@@ -8,6 +8,7 @@ export const akinon: Contract = {
   folder: '/api/v1/auth',
   routes: { '/api/v1/auth/refresh-token': 'POST' },
   reads: 'application/json',
+  dryRun: '/api/v1/auth/refresh-token',
   headers: ['x-access-token'],
   words: akinonWords,
   controllers: (mount) => [akinonControllerAt(mount)],

@@ -39,6 +39,7 @@ export abstract class AkinonController {
     type: AkinonValidationErrorDto,
   })
   @Fails(401, 'The refresh token, or an access token that came along, is refused')
+  @Fails(403, 'A page of a foreign origin sent a cookie of this service along')
   @Fails(413, 'The request is too large')
   @Fails(415, 'The body is not application/json')
   @Fails(429, 'Too many requests; see Retry-After')
