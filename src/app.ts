@@ -41,12 +41,11 @@ export async function createApp(config: Config): Promise<App> {
     // /docs must work over plain HTTP, as on the newcomer's own machine.
     contentSecurityPolicy: { directives: { 'upgrade-insecure-requests': null } },
   });
-  guardOrigins(
-    nest,
-    config,
-    mounts.flatMap((mount) => mount.cookie ?? []),
-    new Set(mounts.flatMap((mount) => mount.dryRun ?? [])),
-  );
+  guardOrigins(nest, config, {
+    cookies: mounts.flatMap((mount) => mount.cookie ?? []),
+    headers: mounts.flatMap((mount) => mount.definition.headers ?? []),
+    dryRunPaths: mounts.flatMap((mount) => mount.dryRun ?? []),
+  });
   nest.use(cookieParser());
   logRequests(adapter.getInstance(), log, nest.get(Metrics));
   nest.get(Drain).closeConnectionsOf(adapter.getInstance());

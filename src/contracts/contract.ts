@@ -1,4 +1,4 @@
-import type { Type } from '@nestjs/common';
+import type { Provider, Type } from '@nestjs/common';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import type { Config, ContractMount } from '../config/config.js';
 import type { Words } from '../http/failure.js';
@@ -19,12 +19,16 @@ export interface Contract {
   readonly reads: Voice['reads'];
   /** What it calls its refresh cookie, without prefix; absent if it has none. */
   readonly cookie?: string;
+  /** The headers that its frontends send beside content-type and authorization, in lower case. */
+  readonly headers?: readonly string[];
   /** What a login backend may give it to answer beside the tokens: a DTO, held against `extras` of POST /sessions. */
   readonly extras?: Type<object>;
   /** How it says each failure. */
   readonly words: Words;
   /** Its controllers, as classes of their own for each mount: subclasses with their own `@Controller(path)`. */
   readonly controllers: (mount: Mount) => Type[];
+  /** What its controllers need beside the service. */
+  readonly providers?: readonly Provider[];
   /** What its OpenAPI documents say of it beyond its routes. */
   readonly document: DocumentFacts;
 }

@@ -15,6 +15,7 @@ export class ContractsModule {
       module: ContractsModule,
       controllers: mounts.flatMap(limitedControllers),
       providers: [
+        ...mounts.flatMap((mount) => mount.definition.providers ?? []),
         { provide: MOUNTS, useValue: mounts },
         { provide: Voices, useValue: new Voices(mounts) },
       ],

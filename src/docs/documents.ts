@@ -18,7 +18,8 @@ export interface NamedDocument {
 export function describeService(app: INestApplication, mounts: readonly Mount[]): NamedDocument[] {
   const everything = SwaggerModule.createDocument(app, new DocumentBuilder().build());
   const contracts = mounts.flatMap((mount): NamedDocument[] => {
-    const { document: facts, name } = mount.definition;
+    const { document: facts } = mount.definition;
+    const name = nameOf(mount, mounts);
     const base = mount.prefix + (facts.base ?? '');
     const service = documentOf(everything, (path) => path in mount.routes, facts, base);
     const playground = playgroundOf(service);
@@ -31,6 +32,12 @@ export function describeService(app: INestApplication, mounts: readonly Mount[])
   });
   const own = documentOf(everything, (path) => !mounts.some((mount) => path in mount.routes), OWN_FACTS);
   return [...contracts, { name: 'sessions', title: 'sessions and keys', document: own }];
+}
+
+/** A contract's name; with the prefix, as in `plec.v2`, if it is mounted more than once. */
+function nameOf({ definition, prefix }: Mount, mounts: readonly Mount[]): string {
+  const once = mounts.filter((mount) => mount.definition === definition).length === 1;
+  return once ? definition.name : definition.name + prefix.replaceAll('/', '.');
 }
 
 const OWN_FACTS: DocumentFacts = {

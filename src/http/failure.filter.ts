@@ -29,6 +29,7 @@ export class FailureFilter implements ExceptionFilter {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     if (exception instanceof ServiceError) {
+      Object.assign(accountOf(request), { outcome: 'refused', reason: exception.reason });
       void reply.status(exception.getStatus()).headers(exception.headers).send(exception.getResponse());
       return;
     }

@@ -40,6 +40,7 @@ export function httpServer(config: Config, log: FastifyBaseLogger, voices: Voice
     // What the router itself refuses, such as a path that is wrongly escaped, reaches no filter.
     frameworkErrors: (_error: Error, request: FastifyRequest, reply: FastifyReply) => {
       const flaws = [{ in: 'path', message: 'the path is not valid' }] as const;
+      mark(request, reply);
       void reply.send(
         speak(request, reply, voices.at(request.url).words, { reason: 'invalid_request', flaws }),
       );
@@ -47,15 +48,18 @@ export function httpServer(config: Config, log: FastifyBaseLogger, voices: Voice
     clientErrorHandler: (error, socket) =>
       answerBrokenRequest(error as unknown as BrokenRequest, socket, voices),
   });
-  const server = adapter.getInstance();
-  readBodies(server, voices);
-  server.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
-    reply.header('x-request-id', request.id);
-    // What is not said otherwise may hold a token (RFC 6749 section 5.1).
-    reply.header('cache-control', 'no-store');
+  readBodies(adapter.getInstance(), voices);
+  // Ahead of the adapter's own hooks: those that turn foreign origins away answer themselves.
+  adapter.setOnRequestHook((request, reply, done) => {
+    mark(request, reply);
     done();
   });
   return adapter;
+}
+
+/** Sets the headers of every answer. What is not said otherwise may hold a token (RFC 6749 section 5.1). */
+function mark(request: FastifyRequest, reply: FastifyReply): void {
+  reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' });
 }
 
 /**
@@ -128,11 +132,13 @@ function answerBrokenRequest(error: BrokenRequest, socket: Socket, voices: Voice
   const message = tooLarge ? 'the headers are too large' : 'the request is not valid HTTP';
   const path =
     /^[A-Z]+ (\/[^ ?#]*)/.exec(error.rawPacket?.subarray(0, 1024).toString('latin1') ?? '')?.[1] ?? '/';
-  const spoken = voices.at(path).words({ reason, flaws: [{ in: 'header', message }] }, randomUUID());
+  const requestId = randomUUID();
+  const spoken = voices.at(path).words({ reason, flaws: [{ in: 'header', message }] }, requestId);
   const status = tooLarge ? 431 : spoken.status;
   const body = JSON.stringify(spoken.body);
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json; charset=utf-8\r\n` +
-      `Cache-Control: no-store\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      `X-Request-Id: ${requestId}\r\nCache-Control: no-store\r\nConnection: close\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

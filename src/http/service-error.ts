@@ -1,13 +1,18 @@
 import { HttpException } from '@nestjs/common';
-import type { ApiErrorResponseDto } from './api-error.dto.js';
 
-/** An error of the service's own APIs (sessions, metrics): its body and headers as they are sent. */
+/** An error that one API alone knows: its body and headers as they are sent. */
 export class ServiceError extends HttpException {
   constructor(
     status: number,
-    body: ApiErrorResponseDto & Record<string, unknown>,
+    body: Record<string, unknown>,
     readonly headers: Readonly<Record<string, string>> = {},
   ) {
     super(body, status);
+  }
+
+  /** Why, in a word, for the log. */
+  get reason(): string {
+    const { code, error } = this.getResponse() as { code?: string; error?: string };
+    return code ?? error ?? String(this.getStatus());
   }
 }

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createApp, type App } from '../../src/app.ts';
 import { readConfig } from '../../src/config/environment.ts';
 import { contractNames } from '../../src/contracts/registry.ts';
+import { freePort } from './postgres.ts';
 
 /** A service key's secret, for tests. */
 export const SERVICE_KEY = 'test-service-key-of-at-least-32-characters';
@@ -76,9 +77,16 @@ export class TestService {
 
 /** Starts the service in this process. */
 export async function startService(settings: Record<string, string>): Promise<TestService> {
-  const app = await createApp(readConfig({ ...SETTINGS, ...settings }, contractNames));
-  await app.nest.listen(0, '127.0.0.1');
+  const config = readConfig({ ...SETTINGS, ...settings }, contractNames);
+  const app = await createApp(config);
+  await app.nest.listen(config.port, '127.0.0.1');
   return new TestService(await app.nest.getUrl(), () => app.nest.close(), app);
+}
+
+/** Starts the service in this process with its own URL as its issuer, as discovery wants it. */
+export async function startIssuer(settings: Record<string, string>): Promise<TestService> {
+  const port = await freePort();
+  return startService({ PORT: String(port), ISSUER: `http://127.0.0.1:${port}`, ...settings });
 }
 
 /** Starts the built service in a process of its own. */
