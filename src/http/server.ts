@@ -64,16 +64,16 @@ function mark(request: FastifyRequest, reply: FastifyReply): void {
 
 /**
  * Reads JSON and forms, each only where the path's API reads it; any other media type is answered 415 unread. An empty
- * body is no body, whatever its type says.
+ * body of the right type is no body.
  */
 function readBodies(server: FastifyInstance, voices: Voices): void {
   const parseJson = server.getDefaultJsonParser('error', 'error');
   server.removeAllContentTypeParsers();
   const addParser = (type: Voice['reads'], parse: Parse): void => {
     server.addContentTypeParser(type, { parseAs: 'string' }, (request, text, done) => {
-      if (text === '') done(null, undefined);
-      else if (voices.at(request.url).reads !== type)
+      if (voices.at(request.url).reads !== type)
         done(new FailedRequest({ reason: 'unsupported_media_type' }));
+      else if (text === '') done(null, undefined);
       else parse(request, text as string, done);
     });
   };
