@@ -40,13 +40,13 @@ export function httpServer(config: Config, log: FastifyBaseLogger, voices: Voice
     // What the router itself refuses, such as a path that is wrongly escaped, reaches no filter.
     frameworkErrors: (_error: Error, request: FastifyRequest, reply: FastifyReply) => {
       const flaws = [{ in: 'path', message: 'the path is not valid' }] as const;
+      const { words, contract } = voices.at(request.url);
       mark(request, reply);
-      void reply.send(
-        speak(request, reply, voices.at(request.url).words, { reason: 'invalid_request', flaws }),
-      );
+      void reply.send(speak(request, reply, words, { reason: 'invalid_request', flaws }));
+      logUnread(log, request.id, reply.statusCode, request.ip, contract);
     },
     clientErrorHandler: (error, socket) =>
-      answerBrokenRequest(error as unknown as BrokenRequest, socket, voices),
+      answerBrokenRequest(error as unknown as BrokenRequest, socket, voices, log),
   });
   readBodies(adapter.getInstance(), voices);
   // Ahead of the adapter's own hooks: those that turn foreign origins away answer themselves.
@@ -122,7 +122,12 @@ function trustedProxies(
 }
 
 /** Answers what Node could not read as HTTP, such as headers of 100 KB, in the words of the path if it got that far. */
-function answerBrokenRequest(error: BrokenRequest, socket: Socket, voices: Voices): void {
+function answerBrokenRequest(
+  error: BrokenRequest,
+  socket: Socket,
+  voices: Voices,
+  log: FastifyBaseLogger,
+): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
     return;
@@ -133,7 +138,8 @@ function answerBrokenRequest(error: BrokenRequest, socket: Socket, voices: Voice
   const path =
     /^[A-Z]+ (\/[^ ?#]*)/.exec(error.rawPacket?.subarray(0, 1024).toString('latin1') ?? '')?.[1] ?? '/';
   const requestId = randomUUID();
-  const spoken = voices.at(path).words({ reason, flaws: [{ in: 'header', message }] }, requestId);
+  const { words, contract } = voices.at(path);
+  const spoken = words({ reason, flaws: [{ in: 'header', message }] }, requestId);
   const status = tooLarge ? 431 : spoken.status;
   const body = JSON.stringify(spoken.body);
   socket.end(
@@ -141,4 +147,16 @@ function answerBrokenRequest(error: BrokenRequest, socket: Socket, voices: Voice
       `X-Request-Id: ${requestId}\r\nCache-Control: no-store\r\nConnection: close\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+  logUnread(log, requestId, status, socket.remoteAddress, contract);
+}
+
+/** The log line of a request that no hook saw: the id that its answer names must be found. */
+function logUnread(
+  log: FastifyBaseLogger,
+  requestId: string,
+  status: number,
+  address: string | undefined,
+  contract: string | undefined,
+): void {
+  log.info({ msg: 'request', requestId, path: '(unread)', status, address, contract, outcome: 'refused' });
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cleanup } from '../../src/ops/cleanup.ts';
 import { TestDatabase } from '../support/database.ts';
+import { sendRaw } from '../support/raw-http.ts';
 import {
   SERVICE_KEY,
   spawnService,
@@ -80,6 +81,20 @@ describe('an operator', () => {
     for (const secret of [refreshToken, successor, accessToken, 'nonsense-token-of-mine', SERVICE_KEY]) {
       expect(log()).not.toContain(secret);
     }
+  });
+
+  test('finds the id of an answer in the log even when the request could not be read', async () => {
+    const { service, log } = await spawn();
+    const answers = [
+      await sendRaw(service.url, { path: '/auth/%E0%A4%A' }),
+      await sendRaw(service.url, { headers: { cookie: 'x'.repeat(100_000) } }),
+      await sendRaw(service.url, { headers: { 'transfer-encoding': 'chunked, nonsense' } }),
+    ];
+    await service.stop();
+    const ids = answers.map(({ headers }) => headers['x-request-id']);
+    expect(requestLines(log()).map(({ requestId, contract }) => [requestId, contract])).toEqual(
+      ids.map((id) => [id, 'plec']),
+    );
   });
 
   test('gives a request whose id is no id a new one', async () => {
