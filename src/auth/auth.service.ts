@@ -5,7 +5,7 @@ import { seconds, type AccessTokenClaims } from '../core/access-token.js';
 import { isWithinScope } from '../core/client.js';
 import type { Presenter, RefreshMode } from '../core/policy.js';
 import { accept, refuse, type Flaw, type Outcome } from '../core/refusal.js';
-import { isExpired, type Session } from '../core/session.js';
+import { isBoundTo, isExpired, type Session } from '../core/session.js';
 import { AccessTokenSigner } from '../keys/access-token-signer.js';
 import { SessionStore, StoreUnavailable } from '../store/session-store.js';
 import { Clock } from './clock.js';
@@ -120,8 +120,7 @@ export class AuthService {
     return orUnavailable<LoggedOut>(async () => {
       const found = await this.store.find(sessionId);
       if (!found) return accept({ ended: false });
-      const { session } = found;
-      if (!session.clientBound || session.clientId !== clientId) return refuse('wrong_client', { sessionId });
+      if (!isBoundTo(found.session, clientId)) return refuse('wrong_client', { sessionId });
       return accept({ ended: await this.store.revoke(sessionId, 'logout'), sessionId });
     });
   }

@@ -32,14 +32,14 @@ export class Ratchet {
     }
     for (let round = 0; round < ROUNDS; round++) {
       const found = await this.store.find(token.sessionId);
-      const decision = decide(found, token.generation, policy);
-      if (decision.kind === 'refuse') return refuse(decision.reason, { sessionId: token.sessionId });
-      if (decision.kind === 'reuse') {
-        await this.store.revoke(token.sessionId, 'reuse');
-        return refuse('reused', { sessionId: token.sessionId });
+      const judged = this.judge(token, found, policy);
+      if (!judged.ok) {
+        if (judged.refused.reason === 'reused') await this.store.revoke(token.sessionId, 'reuse');
+        return judged;
       }
-      const snapshot = await this.carryOut(decision, found!, token, policy);
-      if (snapshot) return accept({ turn: decision, snapshot });
+      const { turn } = judged.value;
+      const snapshot = await this.carryOut(turn, found!, token, policy);
+      if (snapshot) return accept({ turn, snapshot });
     }
     throw new StoreUnavailable('the session kept changing');
   }

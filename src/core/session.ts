@@ -56,3 +56,8 @@ export interface Snapshot {
 export function isExpired({ session, now }: Snapshot): boolean {
   return now >= session.expiresAt || now >= session.idleExpiresAt;
 }
+
+/** Whether the session is that client's alone. */
+export function isBoundTo({ clientBound, clientId }: Session, client: string): boolean {
+  return clientBound && clientId === client;
+}

@@ -2,6 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { DocumentFacts, Mount } from '../contracts/contract.js';
 import { playgroundOf } from './playground.js';
+import { schemasUsed } from './schemas-used.js';
 
 /** An OpenAPI document and the name of its file, without `.json`. */
 export interface NamedDocument {
@@ -68,21 +69,4 @@ function documentOf(
     paths,
     components: { schemas: schemasUsed(paths, whole), ...(securitySchemes && { securitySchemes }) },
   };
-}
-
-/** The schemas that `part` refers to, and those that these refer to. */
-export function schemasUsed(
-  part: unknown,
-  whole: OpenAPIObject,
-): NonNullable<OpenAPIObject['components']>['schemas'] & object {
-  const all = whole.components?.schemas ?? {};
-  const used = new Set<string>();
-  const pending: unknown[] = [part];
-  while (pending.length > 0) {
-    for (const [, name] of JSON.stringify(pending.pop()).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
-      if (!used.has(name!)) pending.push(all[name!]);
-      used.add(name!);
-    }
-  }
-  return Object.fromEntries(Object.entries(all).filter(([name]) => used.has(name)));
 }

@@ -1,5 +1,5 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { schemasUsed } from './documents.js';
+import { schemasUsed } from './schemas-used.js';
 
 type Json = Record<string, unknown>;
 

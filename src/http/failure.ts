@@ -31,3 +31,10 @@ export class FailedRequest extends Error {
     this.name = 'FailedRequest';
   }
 }
+
+/** What is wrong with a request, by the member that is: the place itself where a flaw names none. */
+export function sentencesByField(flaws: readonly Flaw[]): Record<string, string[]> {
+  const sentences: Record<string, string[]> = {};
+  for (const { in: place, name, message } of flaws) (sentences[name ?? place] ??= []).push(message);
+  return sentences;
+}

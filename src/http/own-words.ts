@@ -1,6 +1,5 @@
 import type { ApiErrorResponseDto } from './api-error.dto.js';
-import type { Flaw } from '../core/refusal.js';
-import type { Failed, Failure, Spoken } from './failure.js';
+import { sentencesByField, type Failed, type Failure, type Spoken } from './failure.js';
 
 const WORDS: Readonly<Record<Failure, readonly [status: number, code: string, message: string]>> = {
   missing_token: [401, 'MISSING_TOKEN', 'No refresh token was sent'],
@@ -25,12 +24,6 @@ const WORDS: Readonly<Record<Failure, readonly [status: number, code: string, me
 /** The service's own words: `{message, code, details}`. PLEC's are the same. */
 export function ownWords({ reason, flaws }: Failed): Spoken {
   const [status, code, message] = WORDS[reason];
-  const body: ApiErrorResponseDto = { message, code, ...(flaws && { details: detailsOf(flaws) }) };
+  const body: ApiErrorResponseDto = { message, code, ...(flaws && { details: sentencesByField(flaws) }) };
   return { status, body };
-}
-
-function detailsOf(flaws: readonly Flaw[]): Record<string, string[]> {
-  const details: Record<string, string[]> = {};
-  for (const { in: place, name, message } of flaws) (details[name ?? place] ??= []).push(message);
-  return details;
 }

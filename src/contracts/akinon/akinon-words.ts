@@ -1,5 +1,5 @@
 import type { Flaw } from '../../core/refusal.js';
-import type { Failed, Failure, Spoken } from '../../http/failure.js';
+import { sentencesByField, type Failed, type Failure, type Spoken } from '../../http/failure.js';
 import type { AkinonErrorDto, AkinonValidationErrorDto } from './akinon.dto.js';
 
 const WORDS: Readonly<Record<Failure, readonly [status: number, sentence: string]>> = {
@@ -28,15 +28,9 @@ const MISSING: Flaw = { in: 'body', name: 'refreshToken', message: WORDS.missing
 export function akinonWords({ reason, flaws }: Failed): Spoken {
   const [status, sentence] = WORDS[reason];
   if (status === 400) {
-    const body: AkinonValidationErrorDto = { validationError: byField(flaws ?? [MISSING]) };
+    const body: AkinonValidationErrorDto = { validationError: sentencesByField(flaws ?? [MISSING]) };
     return { status, body };
   }
   const body: AkinonErrorDto = { apiError: [sentence] };
   return { status, body };
-}
-
-function byField(flaws: readonly Flaw[]): Record<string, string[]> {
-  const fields: Record<string, string[]> = {};
-  for (const { in: place, name, message } of flaws) (fields[name ?? place] ??= []).push(message);
-  return fields;
 }

@@ -3,6 +3,7 @@ import { ApiBody, ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nes
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthService } from '../../auth/auth.service.js';
 import { seconds } from '../../core/access-token.js';
+import { isBoundTo } from '../../core/session.js';
 import { accountOf } from '../../http/exchange.js';
 import { FailedRequest } from '../../http/failure.js';
 import type { Mount } from '../contract.js';
@@ -75,7 +76,7 @@ export abstract class IntrospectionController {
       return;
     }
     const { session } = outcome.value.snapshot;
-    if (!session.clientBound || session.clientId !== clientId) return undefined;
+    if (!isBoundTo(session, clientId)) return undefined;
     return {
       active: true,
       sid: session.id,
