@@ -26,7 +26,7 @@ export class Ratchet {
   /** Refreshes the session of `token`. Refuses: unknown_session, expired, revoked, reused. */
   async turn(token: PresentedToken, policy: RefreshPolicy): Promise<Outcome<Turned>> {
     if (policy.mode === 'rotate') {
-      const snapshot = await this.store.rotate(token.sessionId, token.generation, policy);
+      const snapshot = await this.store.tryRotate(token.sessionId, token.generation, policy);
       if (snapshot)
         return accept({ turn: { kind: 'rotate', generation: snapshot.session.generation }, snapshot });
     }

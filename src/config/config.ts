@@ -7,6 +7,8 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly database: DatabaseConfig;
+  /** How many refreshes may share one statement; 1 gives each its own. */
+  readonly batchSize: number;
   /** The first mints, all verify. */
   readonly refreshTokenKeys: readonly [RefreshTokenKey, ...RefreshTokenKey[]];
   readonly serviceKeys: readonly ServiceKey[];

@@ -49,6 +49,7 @@ export function readConfig(
     host,
     port,
     database,
+    batchSize: settings.integer('BATCH_SIZE', 256, 1, 1_000),
     refreshTokenKeys: readRefreshTokenKeys(settings, secrets),
     serviceKeys: readServiceKeys(settings, secrets),
     contracts: readContracts(

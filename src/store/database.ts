@@ -11,7 +11,7 @@ import { isOutage } from './outage.js';
 import { StoreUnavailable } from './session-store.js';
 
 /** The longest that a statement may take, in milliseconds, a connection included: a client is then told to retry. */
-const ANSWER_WITHIN = 1_700;
+export const ANSWER_WITHIN = 1_700;
 const CONNECT_WITHIN = 1_200;
 const CONNECTIONS = 10;
 

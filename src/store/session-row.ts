@@ -30,7 +30,7 @@ export interface SessionRow {
 
 /** The columns of a session and the database's time, for a SELECT or a RETURNING. */
 export const SESSION_COLUMNS = Prisma.raw(
-  'id, subject, client_id, scope, audience, claims, device, amr, acr, auth_time, created_at, expires_at, idle_expires_at, ' +
+  'sessions.id, subject, client_id, scope, audience, claims, device, amr, acr, auth_time, created_at, expires_at, idle_expires_at, ' +
     'idle_ttl, access_token_ttl, generation, rotated_at, revoked_at, revoked_by, client_bound, dpop_jkt, extras, now() AS now',
 );
 

@@ -3,8 +3,9 @@ import type { RevokedBy, Snapshot } from '../core/session.js';
 import { saidBy } from './outage.js';
 
 /**
- * What the rotation engine asks of the database: each verb is one statement on one row, and each change is a
- * compare-and-set, so that nothing is locked between two statements and replicas need not know of each other.
+ * What the rotation engine asks of the database: each verb touches one row in one statement, and
+ * each change is a compare-and-set, so that nothing is locked between two statements and replicas need not know of each
+ * other.
  *
  * Every verb throws StoreUnavailable if the database does not answer in time.
  */
@@ -14,6 +15,12 @@ export abstract class SessionStore {
    * outside its grace window and the presenter's. Gives the session after it, or undefined if it is not so.
    */
   abstract rotate(id: string, generation: number, policy: RefreshPolicy): Promise<Snapshot | undefined>;
+
+  /**
+   * As rotate, in one statement with others that ask at the same time, and without waiting: undefined also while
+   * another transaction holds the session.
+   */
+  abstract tryRotate(id: string, generation: number, policy: RefreshPolicy): Promise<Snapshot | undefined>;
 
   /** Sets a session that is behind `generation` to it, and starts its grace window; undefined if it is not so. */
   abstract fastForward(id: string, generation: number): Promise<Snapshot | undefined>;

@@ -19,7 +19,11 @@ import { prepareSchema } from './schema-check.js';
 @Module({
   providers: [
     { provide: Database, inject: [CONFIG], useFactory: ({ database }: Config) => Database.open(database) },
-    { provide: SessionStore, useClass: PrismaSessionStore },
+    {
+      provide: SessionStore,
+      inject: [Database, CONFIG],
+      useFactory: (database: Database, { batchSize }: Config) => new PrismaSessionStore(database, batchSize),
+    },
     { provide: SessionDirectory, useClass: PrismaSessionDirectory },
     { provide: SigningKeyStore, useClass: PrismaSigningKeyStore },
     { provide: ClientStore, useClass: PrismaClientStore },

@@ -17,7 +17,7 @@ describe('refreshing', () => {
     await database.drop();
   });
 
-  test('adds no row and updates no index', async () => {
+  test('adds no row and hardly ever updates an index', async () => {
     let tokens = await Promise.all(
       Array.from({ length: SESSIONS }, async () => (await service.open()).refreshToken),
     );
@@ -34,7 +34,9 @@ describe('refreshing', () => {
     expect(rows).toEqual({ count: SESSIONS, least: ROTATIONS, most: ROTATIONS });
     await service.stop();
     const updates = await updatesOnceCounted();
-    expect(updates).toEqual({ all: SESSIONS * ROTATIONS, hot: SESSIONS * ROTATIONS });
+    expect(updates.all).toBe(SESSIONS * ROTATIONS);
+    // These sessions share one page, and one statement turns them all: the first time there is not room for two of each.
+    expect(updates.hot / updates.all).toBeGreaterThanOrEqual(0.99);
   });
 
   // PostgreSQL's backends report what they did at the latest when their connection is closed.

@@ -187,7 +187,7 @@ describe('a statement', () => {
     expectRecognized(failure, said);
     await other.query('ROLLBACK');
     await other.end();
-    expect(await new PrismaSessionStore(database).revoke(session.id, 'logout')).toBe(true);
+    expect(await new PrismaSessionStore(database, 64).revoke(session.id, 'logout')).toBe(true);
   });
 
   test('that waits for a row is given up on before the client gives up on us', async () => {
@@ -195,7 +195,7 @@ describe('a statement', () => {
     const other = await server.connect();
     await other.query('BEGIN');
     await other.query('SELECT FROM public.sessions FOR UPDATE');
-    const store = new PrismaSessionStore(database);
+    const store = new PrismaSessionStore(database, 64);
     await expect(store.rotate(session.id, 0, { grace: 10_000, mode: 'rotate' })).rejects.toThrow(
       StoreUnavailable,
     );

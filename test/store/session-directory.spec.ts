@@ -19,7 +19,7 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
   beforeAll(async () => {
     backend = await open();
     directory = new PrismaSessionDirectory(backend.database);
-    store = new PrismaSessionStore(backend.database);
+    store = new PrismaSessionStore(backend.database, 64);
   });
 
   afterAll(() => backend.close());

@@ -47,7 +47,7 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
 
   beforeAll(async () => {
     backend = await open();
-    store = new PrismaSessionStore(backend.database);
+    store = new PrismaSessionStore(backend.database, 64);
   });
 
   afterAll(() => backend.close());
