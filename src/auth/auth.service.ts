@@ -3,7 +3,7 @@ import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { seconds, type AccessTokenClaims } from '../core/access-token.js';
 import { isWithinScope } from '../core/client.js';
-import type { Presenter, RefreshMode } from '../core/policy.js';
+import type { Presenter, RefreshMode, RefreshPolicy } from '../core/policy.js';
 import { accept, refuse, type Flaw, type Outcome } from '../core/refusal.js';
 import { isBoundTo, isExpired, type Session } from '../core/session.js';
 import { AccessTokenSigner } from '../keys/access-token-signer.js';
@@ -54,8 +54,10 @@ const SCOPE_TOO_WIDE: Flaw = {
 /** The service itself: joins rules, store and signer. Every contract calls it, and it knows none of them. */
 @Injectable()
 export class AuthService {
+  private readonly policies: Readonly<Record<RefreshMode, RefreshPolicy>>;
+
   constructor(
-    @Inject(CONFIG) private readonly config: Config,
+    @Inject(CONFIG) { rotationGrace: grace }: Config,
     private readonly tokens: RefreshTokens,
     private readonly ratchet: Ratchet,
     private readonly store: SessionStore,
@@ -64,7 +66,9 @@ export class AuthService {
     private readonly dryRunMint: DryRunMint,
     private readonly clock: Clock,
     private readonly signer: AccessTokenSigner,
-  ) {}
+  ) {
+    this.policies = { rotate: { grace, mode: 'rotate' }, touch: { grace, mode: 'touch' } };
+  }
 
   /**
    * Exchanges a refresh token. Refuses: missing_token, malformed_token, unknown_session, expired, revoked, reused,
@@ -145,7 +149,7 @@ export class AuthService {
   async inspect(refreshToken: string): Promise<Outcome<Turned>> {
     const read = this.tokens.read(refreshToken);
     if (!read.ok) return read;
-    return orUnavailable(() => this.ratchet.inspect(read.value, this.policy('rotate')));
+    return orUnavailable(() => this.ratchet.inspect(read.value, this.policies.rotate));
   }
 
   private async exchange(token: PresentedToken, request: RefreshRequest): Promise<Outcome<Refreshed>> {
@@ -153,7 +157,7 @@ export class AuthService {
     const mint = dryRun ? this.dryRunMint : this.liveMint;
     // Asked first: a rotation whose answer cannot be signed would cost the client a retry.
     mint.ready();
-    const policy = { ...this.policy(mode), ...(presenter && { presenter }) };
+    const policy = presenter ? { ...this.policies[mode], presenter } : this.policies[mode];
     // What a refusal for the scope must not spend is asked before it can be spent.
     if (scope !== undefined && !(await this.grants(token, scope)))
       return refuse('invalid_request', { flaws: [SCOPE_TOO_WIDE] });
@@ -184,10 +188,6 @@ export class AuthService {
       dryRun,
       session: snapshot.session,
     };
-  }
-
-  private policy(mode: RefreshMode): { grace: number; mode: RefreshMode } {
-    return { grace: this.config.rotationGrace, mode };
   }
 }
 

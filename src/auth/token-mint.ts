@@ -1,6 +1,5 @@
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { JwtService } from '@nestjs/jwt';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { accessTokenClaims, seconds, type Issuance } from '../core/access-token.js';
@@ -11,7 +10,7 @@ import {
   type RefreshTokenKey,
 } from '../core/refresh-token.js';
 import type { Snapshot } from '../core/session.js';
-import { AccessTokenSigner, signJwt, type JwtKey } from '../keys/access-token-signer.js';
+import { AccessTokenSigner, jwtSigner } from '../keys/access-token-signer.js';
 import { RefreshTokens } from './refresh-tokens.js';
 
 /** An access token and the refresh token that goes with it. */
@@ -68,17 +67,17 @@ export class LiveMint extends TokenMint {
  */
 @Injectable()
 export class DryRunMint extends TokenMint {
-  private readonly signingKey: JwtKey = {
-    kid: 'dry-run',
-    algorithm: 'ES256',
-    key: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
-  };
+  private readonly sign = jwtSigner(
+    {
+      kid: 'dry-run',
+      algorithm: 'ES256',
+      key: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
+    },
+    'dry-run+jwt',
+  );
   private readonly refreshTokenKey: RefreshTokenKey = { kid: 0, secret: randomBytes(32) };
 
-  constructor(
-    @Inject(CONFIG) private readonly config: Config,
-    private readonly jwt: JwtService,
-  ) {
+  constructor(@Inject(CONFIG) private readonly config: Config) {
     super();
   }
 
@@ -89,7 +88,7 @@ export class DryRunMint extends TokenMint {
   override pair(snapshot: Snapshot, refreshToken: RefreshToken, particulars: Particulars = {}): TokenPair {
     const claims = accessTokenClaims(snapshot, this.config, { ...particulars, jti: randomUUID() });
     return {
-      accessToken: signJwt(this.jwt, { ...claims, exp: claims.iat }, this.signingKey, 'dry-run+jwt'),
+      accessToken: this.sign({ ...claims, exp: claims.iat }),
       expiresIn: Math.max(0, claims.exp - claims.iat),
       refreshToken: mintRefreshToken({ ...refreshToken, handle: newHandle() }, this.refreshTokenKey),
       refreshTokenExpiresIn: secondsLeft(snapshot),

@@ -45,22 +45,25 @@ export function accessTokenClaims(
   { jti, scope = session.scope ?? undefined, jkt }: Issuance,
 ): AccessTokenClaims {
   const iat = seconds(now);
-  return {
-    ...session.claims,
-    iss: issuer,
-    sub: session.subject,
-    aud: audienceOf(session, audience),
-    client_id: session.clientId,
-    sid: session.id,
-    ...(scope !== undefined && { scope }),
-    auth_time: seconds(session.authTime),
-    ...(session.amr.length > 0 && { amr: session.amr }),
-    ...(session.acr !== null && { acr: session.acr }),
-    ...(jkt !== undefined && { cnf: { jkt } }),
-    jti,
-    iat,
-    exp: Math.min(iat + session.accessTokenTtl, seconds(session.expiresAt), seconds(session.idleExpiresAt)),
-  };
+  const claims: Record<string, unknown> = { ...session.claims };
+  claims['iss'] = issuer;
+  claims['sub'] = session.subject;
+  claims['aud'] = audienceOf(session, audience);
+  claims['client_id'] = session.clientId;
+  claims['sid'] = session.id;
+  if (scope !== undefined) claims['scope'] = scope;
+  claims['auth_time'] = seconds(session.authTime);
+  if (session.amr.length > 0) claims['amr'] = session.amr;
+  if (session.acr !== null) claims['acr'] = session.acr;
+  if (jkt !== undefined) claims['cnf'] = { jkt };
+  claims['jti'] = jti;
+  claims['iat'] = iat;
+  claims['exp'] = Math.min(
+    iat + session.accessTokenTtl,
+    seconds(session.expiresAt),
+    seconds(session.idleExpiresAt),
+  );
+  return claims as AccessTokenClaims;
 }
 
 function audienceOf({ audience }: Session, otherwise: string): string | readonly string[] {

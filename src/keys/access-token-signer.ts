@@ -1,4 +1,4 @@
-import type { KeyObject } from 'node:crypto';
+import { createHmac, sign, type KeyObject } from 'node:crypto';
 import type { JwtService } from '@nestjs/jwt';
 import type { AccessTokenClaims } from '../core/access-token.js';
 
@@ -32,18 +32,31 @@ export interface JwtKey {
   readonly key: KeyObject;
 }
 
-/** Signs `claims` as they are. Given a KeyObject: a PEM would be parsed at every signature, at 14 times the cost. */
-export function signJwt(
-  jwt: JwtService,
-  claims: AccessTokenClaims,
-  { kid, algorithm, key }: JwtKey,
-  typ: string,
-): string {
-  return jwt.sign(claims, {
-    ...(key.type === 'secret' ? { secret: key as never } : { privateKey: key as never }),
-    algorithm,
-    header: { alg: algorithm, typ, ...(kid && { kid }) },
-  });
+/** Makes a JWT of claims, as they are. */
+export type JwtSigner = (claims: AccessTokenClaims) => string;
+
+/**
+ * Signs with `key`: a JWS in its compact form (RFC 7515 section 7.1), by an algorithm of RFC 7518.
+ *
+ * Not through JwtService, which at every call checks its options anew and converts the signature from DER. That was a
+ * third of what signing cost, and signing is most of what a refresh costs.
+ */
+export function jwtSigner({ kid, algorithm, key }: JwtKey, typ: string): JwtSigner {
+  const header = base64url(JSON.stringify({ alg: algorithm, typ, ...(kid !== undefined && { kid }) }));
+  const hash = `sha${algorithm.slice(2)}`;
+  const signature = (text: string): string => {
+    if (key.type === 'secret') return createHmac(hash, key).update(text).digest('base64url');
+    // RFC 7518 section 3.4: r and s side by side. RSA knows no such choice and ignores it.
+    return sign(hash, Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url');
+  };
+  return (claims) => {
+    const signed = `${header}.${base64url(JSON.stringify(claims))}`;
+    return `${signed}.${signature(signed)}`;
+  };
+}
+
+function base64url(text: string): string {
+  return Buffer.from(text).toString('base64url');
 }
 
 /**

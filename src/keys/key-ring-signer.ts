@@ -6,7 +6,14 @@ import { currentKey, deadKeys, dueKey, type RingKey, type RingSchedule } from '.
 import type { RefreshTokenKey } from '../core/refresh-token.js';
 import type { SigningKeyStore, StoredSigningKey } from '../store/signing-key-store.js';
 import { StoreUnavailable } from '../store/session-store.js';
-import { AccessTokenSigner, signJwt, verifyJwt, type JwkSet, type JwtKey } from './access-token-signer.js';
+import {
+  AccessTokenSigner,
+  jwtSigner,
+  verifyJwt,
+  type JwkSet,
+  type JwtKey,
+  type JwtSigner,
+} from './access-token-signer.js';
 import { publicJwk } from './public-jwk.js';
 import { openKey, sealKey } from './sealed-key.js';
 
@@ -14,8 +21,14 @@ import { openKey, sealKey } from './sealed-key.js';
 const LOOK_EVERY = 60_000;
 const ALGORITHM = 'ES256';
 
+/** The private half of a key, and what signs with it. */
+interface PrivateHalf {
+  readonly privateKey: KeyObject;
+  readonly sign: JwtSigner;
+}
+
 interface OpenedKey extends RingKey, StoredSigningKey {
-  readonly privateKey: KeyObject | undefined;
+  readonly half: PrivateHalf | undefined;
 }
 
 /** Signs with the key ring in the database, which all replicas share and any of them may turn. */
@@ -24,7 +37,7 @@ export class KeyRingSigner
   implements OnApplicationBootstrap, OnApplicationShutdown
 {
   private readonly logger = new Logger(KeyRingSigner.name);
-  private readonly opened = new Map<string, KeyObject>();
+  private readonly opened = new Map<string, PrivateHalf>();
   private keys: readonly OpenedKey[] = [];
   private verifying: readonly JwtKey[] = [];
   private timer: NodeJS.Timeout | undefined;
@@ -50,12 +63,7 @@ export class KeyRingSigner
 
   override sign(claims: AccessTokenClaims): string {
     const current = currentKey(this.keys, new Date(claims.iat * 1000)) ?? this.earliest();
-    return signJwt(
-      this.jwt,
-      claims,
-      { kid: current.kid, algorithm: ALGORITHM, key: current.privateKey! },
-      'at+jwt',
-    );
+    return current.half!.sign(claims);
   }
 
   override verify(token: string): AccessTokenClaims | undefined {
@@ -104,13 +112,13 @@ export class KeyRingSigner
 
   private open(stored: StoredSigningKey): OpenedKey {
     const under = this.sealingKeys.find((key) => key.kid === stored.sealedBy);
-    const privateKey = this.opened.get(stored.kid) ?? (under && openKey(stored.sealedKey, stored.kid, under));
-    if (privateKey) this.opened.set(stored.kid, privateKey);
+    const half = this.opened.get(stored.kid) ?? (under && halfOf(stored, under));
+    if (half) this.opened.set(stored.kid, half);
     else
       this.logger.warn(
         `Signing key ${stored.kid} cannot be opened: REFRESH_TOKEN_KEYS lacks key ${stored.sealedBy} or it has changed`,
       );
-    return { ...stored, privateKey, usable: privateKey !== undefined };
+    return { ...stored, half, usable: half !== undefined };
   }
 
   private makeKey({ ordinal, activatesAt }: Omit<RingKey, 'usable'>): StoredSigningKey {
@@ -130,9 +138,9 @@ export class KeyRingSigner
 
   private async resealOldKeys(): Promise<void> {
     const [under] = this.sealingKeys;
-    for (const { kid, sealedBy, privateKey } of this.keys) {
-      if (privateKey && sealedBy !== under.kid)
-        await this.store.reseal(kid, sealKey(privateKey, kid, under), under.kid);
+    for (const { kid, sealedBy, half } of this.keys) {
+      if (half && sealedBy !== under.kid)
+        await this.store.reseal(kid, sealKey(half.privateKey, kid, under), under.kid);
     }
   }
 
@@ -141,4 +149,11 @@ export class KeyRingSigner
     if (!key) throw new StoreUnavailable('the key ring has not been read yet');
     return key;
   }
+}
+
+function halfOf({ kid, sealedKey }: StoredSigningKey, under: RefreshTokenKey): PrivateHalf | undefined {
+  const privateKey = openKey(sealedKey, kid, under);
+  return (
+    privateKey && { privateKey, sign: jwtSigner({ kid, algorithm: ALGORITHM, key: privateKey }, 'at+jwt') }
+  );
 }

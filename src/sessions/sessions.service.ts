@@ -59,7 +59,10 @@ export class SessionsService {
     });
     const deadline = seconds(snapshot.session.expiresAt);
     const particulars = wanted.dpopJkt === undefined ? {} : { jkt: wanted.dpopJkt };
-    return { snapshot, tokens: this.mint.pair(snapshot, { handle, generation: 0, deadline }, particulars) };
+    return {
+      snapshot,
+      tokens: this.mint.pair(snapshot, { handle, generation: 0, deadline }, particulars),
+    };
   }
 }
 
