@@ -1,7 +1,7 @@
 import 'reflect-metadata';
+import type { SecurityHeadersOptions } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import cookieParser from 'cookie-parser';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
 import { mountContracts } from './contracts/registry.js';
@@ -23,6 +23,26 @@ export interface App {
 }
 
 /**
+ * What applies to answers that are data (OWASP REST Security Cheat Sheet): no browser is to render them, whatever it
+ * takes them for. The pages at /docs have a policy of their own.
+ */
+const SECURITY_HEADERS: SecurityHeadersOptions = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] },
+  },
+  crossOriginOpenerPolicy: false,
+  crossOriginResourcePolicy: false,
+  originAgentCluster: false,
+  referrerPolicy: false,
+  xDnsPrefetchControl: false,
+  xDownloadOptions: false,
+  xFrameOptions: false,
+  xPermittedCrossDomainPolicies: false,
+  xXssProtection: false,
+};
+
+/**
  * Makes the service from its configuration: what main, the tests and the generator of `openapi/` all use.
  *
  * @throws RouteClash if two contracts claim one route
@@ -37,16 +57,12 @@ export async function createApp(config: Config): Promise<App> {
     // The server has its own.
     bodyParser: false,
   });
-  nest.useSecurityHeaders({
-    // /docs must work over plain HTTP, as on the newcomer's own machine.
-    contentSecurityPolicy: { directives: { 'upgrade-insecure-requests': null } },
-  });
+  nest.useSecurityHeaders(SECURITY_HEADERS);
   guardOrigins(nest, config, {
     cookies: mounts.flatMap((mount) => mount.cookie ?? []),
     headers: mounts.flatMap((mount) => mount.definition.headers ?? []),
     dryRunPaths: mounts.flatMap((mount) => mount.dryRun ?? []),
   });
-  nest.use(cookieParser());
   logRequests(adapter.getInstance(), log, nest.get(Metrics));
   nest.get(Drain).closeConnectionsOf(adapter.getInstance());
   const documents = describeService(nest, mounts);

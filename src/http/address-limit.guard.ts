@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import ipaddr from 'ipaddr.js';
@@ -24,6 +25,7 @@ export class AddressLimitGuard implements CanActivate {
 
 /** An IPv6 customer is given a network of 64 bits, so its addresses are counted as one. */
 function networkOf(address: string): string {
+  if (isIPv4(address)) return address;
   const parsed = ipaddr.process(address);
   return parsed.kind() === 'ipv4'
     ? parsed.toString()

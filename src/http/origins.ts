@@ -30,8 +30,8 @@ export function guardOrigins(app: NestFastifyApplication, config: Config, fronte
     request: FastifyRequest,
     callback: (error: Error | null, options: object) => void,
   ): void => callback(null, corsFor(request, config, frontends));
-  // The adapter takes a delegate; its type does not say so.
-  app.enableCors(delegate as never);
+  // The adapter takes a delegate; its type does not say so. Where no page of elsewhere is let in, none need be asked.
+  if (config.allowedOrigins.length + config.playgroundOrigins.length > 0) app.enableCors(delegate as never);
   app.enableCsrfProtection({
     trustedOrigins: [...config.allowedOrigins],
     // A request without the cookie does nothing in its user's name that its sender could not do alone.

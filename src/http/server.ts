@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import cookieParser from 'cookie-parser';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import {
   LogController,
@@ -27,6 +28,8 @@ export function httpServer(config: Config, log: FastifyBaseLogger, voices: Voice
   const adapter = new FastifyAdapter({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
+    // A request's line is written once, by src/ops/request-log.ts, so no request needs a logger of its own.
+    childLoggerFactory: (logger: FastifyBaseLogger) => logger,
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT,
     trustProxy: trustedProxies(config.trustProxy),
@@ -54,7 +57,17 @@ export function httpServer(config: Config, log: FastifyBaseLogger, voices: Voice
     mark(request, reply);
     done();
   });
+  readCookies(adapter.getInstance());
   return adapter;
+}
+
+/** Parses the cookies of a request that has any. A hook, since Nest's middleware would be run for every request. */
+function readCookies(server: FastifyInstance): void {
+  const parse = cookieParser();
+  server.addHook('onRequest', ({ headers, raw }, reply, done) => {
+    if (headers.cookie === undefined) done();
+    else parse(raw as never, reply.raw as never, done as never);
+  });
 }
 
 /** Sets the headers of every answer. What is not said otherwise may hold a token (RFC 6749 section 5.1). */

@@ -2,14 +2,21 @@ import type { LoggerService } from '@nestjs/common';
 import { pino, type Logger } from 'pino';
 import type { LogLevel } from '../config/config.js';
 
+/** Where nobody reads the log any more, lines beyond so many bytes are dropped rather than kept in memory. */
+const MOST_UNWRITTEN = 16 * 1024 * 1024;
+
 /** The log: JSON lines on standard output. */
 export function openLog(level: LogLevel): Logger {
-  return pino({
-    level,
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-  });
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    // Lines that come while one is being written are written together; what is left is written at exit.
+    pino.destination({ sync: false, maxLength: MOST_UNWRITTEN, maxWrite: 4_096 }),
+  );
 }
 
 /** Parts of Nest that tell at start what they have wired. */
