@@ -5,6 +5,9 @@ import { Database } from '../../src/store/database.ts';
 import { TestDatabase } from '../support/database.ts';
 import { runBuilt } from './run-built.ts';
 
+/** The most sessions in one statement of the store under test. */
+export const BATCH_SIZE = Number(process.env['TEST_BATCH_SIZE'] ?? 64);
+
 /** A database whose clock stands still until the test moves it. */
 export interface Backend {
   readonly database: Database;

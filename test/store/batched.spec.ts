@@ -1,10 +1,18 @@
 import type { RefreshPolicy } from '../../src/core/policy.ts';
 import { newHandle, sessionIdOf } from '../../src/core/refresh-token.ts';
 import { PrismaSessionStore } from '../../src/store/prisma-session-store.ts';
-import { BACKENDS, type Backend } from './backends.ts';
-import { insert } from './rows.ts';
+import { Database } from '../../src/store/database.ts';
+import { TestDatabase } from '../support/database.ts';
+import { BACKENDS, BATCH_SIZE, type Backend } from './backends.ts';
+import { insert, type Row } from './rows.ts';
 
 const W: RefreshPolicy = { grace: 10_000, mode: 'rotate' };
+
+async function insertAll(backend: Pick<Backend, 'query'>, rows: readonly Partial<Row>[]): Promise<string[]> {
+  const ids = [];
+  for (const row of rows) ids.push(await insert(backend, row));
+  return ids;
+}
 
 describe.each(BACKENDS)('rotations that share a statement, on %s', (_name, open) => {
   let backend: Backend;
@@ -12,7 +20,7 @@ describe.each(BACKENDS)('rotations that share a statement, on %s', (_name, open)
 
   beforeAll(async () => {
     backend = await open();
-    store = new PrismaSessionStore(backend.database, 64);
+    store = new PrismaSessionStore(backend.database, BATCH_SIZE);
   });
 
   afterAll(() => backend.close());
@@ -20,13 +28,13 @@ describe.each(BACKENDS)('rotations that share a statement, on %s', (_name, open)
   const generationOf = async (id: string): Promise<number> => (await store.find(id))!.session.generation;
 
   test('turn those that may turn and no other, and each caller is told of its own', async () => {
-    const due = await Promise.all(Array.from({ length: 100 }, () => insert(backend, { generation: 3 })));
-    const others = await Promise.all([
-      insert(backend, { generation: 4 }),
-      insert(backend, { generation: 3, rotated: -10_000 }),
-      insert(backend, { generation: 3, revoked: -1 }),
-      insert(backend, { generation: 3, expires: -1 }),
-      insert(backend, { generation: 3, idleExpires: 0 }),
+    const due = await insertAll(backend, Array<Partial<Row>>(100).fill({ generation: 3 }));
+    const others = await insertAll(backend, [
+      { generation: 4 },
+      { generation: 3, rotated: -10_000 },
+      { generation: 3, revoked: -1 },
+      { generation: 3, expires: -1 },
+      { generation: 3, idleExpires: 0 },
     ]);
     const before = await Promise.all(others.map((id) => store.find(id)));
     const unknown = sessionIdOf(newHandle());
@@ -51,12 +59,12 @@ describe.each(BACKENDS)('rotations that share a statement, on %s', (_name, open)
   });
 
   test('ask each for its own window and its own presenter', async () => {
-    const [strict, patient, bound, keyed, free] = await Promise.all([
-      insert(backend, { generation: 1, rotated: -5_000 }),
-      insert(backend, { generation: 1, rotated: -5_000 }),
-      insert(backend, { generation: 1 }),
-      insert(backend, { generation: 1 }),
-      insert(backend, { generation: 1 }),
+    const [strict, patient, bound, keyed, free] = await insertAll(backend, [
+      { generation: 1, rotated: -5_000 },
+      { generation: 1, rotated: -5_000 },
+      { generation: 1 },
+      { generation: 1 },
+      { generation: 1 },
     ]);
     await backend.query(
       `UPDATE public.sessions SET client_bound = true, client_id = 'app' WHERE id = $1::uuid`,
@@ -71,28 +79,58 @@ describe.each(BACKENDS)('rotations that share a statement, on %s', (_name, open)
       presenter: { clientId, ...(jkt !== undefined && { jkt }) },
     });
     const asked: [string, RefreshPolicy, boolean][] = [
-      [strict, { ...W, grace: 0 }, true],
-      [patient, W, false],
-      [bound, W, false],
-      [bound, presentedBy('other'), false],
-      [bound, presentedBy('app'), true],
-      [keyed, presentedBy('app'), false],
-      [keyed, presentedBy('app', 'another'), false],
-      [keyed, presentedBy('app', 'thumb'), true],
-      [free, presentedBy('web'), false],
-      [free, W, true],
+      [strict!, { ...W, grace: 0 }, true],
+      [patient!, W, false],
+      [bound!, W, false],
+      [bound!, presentedBy('other'), false],
+      [bound!, presentedBy('app'), true],
+      [keyed!, presentedBy('app'), false],
+      [keyed!, presentedBy('app', 'another'), false],
+      [keyed!, presentedBy('app', 'thumb'), true],
+      [free!, presentedBy('web'), false],
+      [free!, W, true],
     ];
     const turned = await Promise.all(asked.map(([id, policy]) => store.tryRotate(id, 1, policy)));
     expect(turned.map((snapshot) => snapshot !== undefined)).toEqual(asked.map(([, , turns]) => turns));
   });
 
   test('and reads of one moment find each its own', async () => {
-    const ids = await Promise.all(Array.from({ length: 80 }, (_, at) => insert(backend, { generation: at })));
+    const ids = await insertAll(
+      backend,
+      Array.from({ length: 80 }, (_, at) => ({ generation: at })),
+    );
     const found = await Promise.all([...ids, ids[7]!, sessionIdOf(newHandle())].map((id) => store.find(id)));
     expect(found.map((snapshot) => snapshot?.session.generation)).toEqual([
       ...ids.map((_, at) => at),
       7,
       undefined,
     ]);
+  });
+});
+
+describe('a session that somebody else holds locked', () => {
+  test('keeps no other waiting, and is not turned behind their back', async () => {
+    const server = await TestDatabase.create();
+    const database = await Database.open({ kind: 'postgresql', url: server.url });
+    const store = new PrismaSessionStore(database, BATCH_SIZE);
+    const somebody = await server.connect();
+    try {
+      const backend = {
+        query: (sql: string, values: readonly unknown[] = []) => server.query(sql, [...values]),
+      };
+      const [held, ...others] = await insertAll(backend, Array<Partial<Row>>(6).fill({}));
+      await somebody.query('BEGIN');
+      await somebody.query('SELECT FROM sessions WHERE id = $1 FOR UPDATE', [held]);
+      const turned = await Promise.all([held!, ...others].map((id) => store.tryRotate(id, 0, W)));
+      expect(turned.map((snapshot) => snapshot?.session.generation)).toEqual([undefined, 1, 1, 1, 1, 1]);
+      expect((await store.find(held!))!.session.generation).toBe(0);
+      const patient = store.rotate(held!, 0, W);
+      await somebody.query('COMMIT');
+      expect((await patient)!.session.generation).toBe(1);
+    } finally {
+      await somebody.end();
+      await database.close();
+      await server.drop();
+    }
   });
 });

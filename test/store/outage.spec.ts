@@ -10,6 +10,7 @@ import { PrismaSessionStore } from '../../src/store/prisma-session-store.ts';
 import { StoreUnavailable } from '../../src/store/session-store.ts';
 import { TestDatabase } from '../support/database.ts';
 import { PostgresServer, freePort } from '../support/postgres.ts';
+import { BATCH_SIZE } from './backends.ts';
 import { newSession } from './rows.ts';
 
 /** What asking a database throws. */
@@ -187,7 +188,7 @@ describe('a statement', () => {
     expectRecognized(failure, said);
     await other.query('ROLLBACK');
     await other.end();
-    expect(await new PrismaSessionStore(database, 64).revoke(session.id, 'logout')).toBe(true);
+    expect(await new PrismaSessionStore(database, BATCH_SIZE).revoke(session.id, 'logout')).toBe(true);
   });
 
   test('that waits for a row is given up on before the client gives up on us', async () => {
@@ -195,7 +196,7 @@ describe('a statement', () => {
     const other = await server.connect();
     await other.query('BEGIN');
     await other.query('SELECT FROM public.sessions FOR UPDATE');
-    const store = new PrismaSessionStore(database, 64);
+    const store = new PrismaSessionStore(database, BATCH_SIZE);
     await expect(store.rotate(session.id, 0, { grace: 10_000, mode: 'rotate' })).rejects.toThrow(
       StoreUnavailable,
     );

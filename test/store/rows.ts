@@ -26,7 +26,7 @@ export const LIVE: Row = {
 };
 
 /** Writes a row as it is, which may be one that the service itself would have to wait years for; gives its id. */
-export async function insert(backend: Backend, row: Partial<Row> = {}): Promise<string> {
+export async function insert(backend: Pick<Backend, 'query'>, row: Partial<Row> = {}): Promise<string> {
   const id = sessionIdOf(newHandle());
   const { subject, generation, rotated, revoked, expires, idleExpires, idleTtl } = { ...LIVE, ...row };
   const at = (parameter: number): string => `clock.now() + $${parameter}::int8 * interval '1 millisecond'`;

@@ -5,7 +5,7 @@ import { PrismaSessionDirectory } from '../../src/store/prisma-session-directory
 import { PrismaSessionStore } from '../../src/store/prisma-session-store.ts';
 import { StoreUnavailable } from '../../src/store/session-store.ts';
 import { TestDatabase } from '../support/database.ts';
-import { BACKENDS, type Backend } from './backends.ts';
+import { BACKENDS, BATCH_SIZE, type Backend } from './backends.ts';
 import { insert, newSession } from './rows.ts';
 
 const DAY = 86_400_000;
@@ -19,7 +19,7 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
   beforeAll(async () => {
     backend = await open();
     directory = new PrismaSessionDirectory(backend.database);
-    store = new PrismaSessionStore(backend.database, 64);
+    store = new PrismaSessionStore(backend.database, BATCH_SIZE);
   });
 
   afterAll(() => backend.close());

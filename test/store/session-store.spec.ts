@@ -4,7 +4,7 @@ import { newHandle, sessionIdOf } from '../../src/core/refresh-token.ts';
 import { decide, type Decision } from '../../src/core/rotation.ts';
 import type { Session, Snapshot } from '../../src/core/session.ts';
 import { PrismaSessionStore } from '../../src/store/prisma-session-store.ts';
-import { BACKENDS, type Backend } from './backends.ts';
+import { BACKENDS, BATCH_SIZE, type Backend } from './backends.ts';
 import { insert, type Row } from './rows.ts';
 
 /** A policy that rotates, with a grace window in milliseconds. */
@@ -47,7 +47,7 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
 
   beforeAll(async () => {
     backend = await open();
-    store = new PrismaSessionStore(backend.database, 64);
+    store = new PrismaSessionStore(backend.database, BATCH_SIZE);
   });
 
   afterAll(() => backend.close());
