@@ -8,6 +8,8 @@ import { SessionStore } from './session-store.js';
 
 /** How many statements of their own may be in flight where none are shared. */
 const SLOTS_UNSHARED = 8;
+/** How many connections may be kept waiting for sessions that others hold locked; the rest is for everybody else. */
+const SLOTS_FOR_LOCKED = 3;
 /** Beyond that the database cannot keep up, and whoever comes is told to come again. */
 const MOST_WAITING = 1_000;
 const SKIP_LOCKED = Prisma.sql`SKIP LOCKED`;
@@ -28,6 +30,7 @@ interface AskedTurn {
  */
 export class PrismaSessionStore extends SessionStore {
   private readonly rotations: Batch<AskedTurn, Snapshot | undefined>;
+  private readonly patientRotations: Batch<AskedTurn, Snapshot | undefined>;
   private readonly reads: Batch<string, Snapshot | undefined>;
 
   /** @param batchSize the most sessions in one statement; 1 gives each its own */
@@ -43,28 +46,18 @@ export class PrismaSessionStore extends SessionStore {
       within: ANSWER_WITHIN,
     };
     this.rotations = new Batch(limits, (turns) => this.turn(turns, SKIP_LOCKED));
+    this.patientRotations = new Batch({ ...limits, size: 1, slots: SLOTS_FOR_LOCKED }, (turns) =>
+      this.turn(turns, Prisma.empty),
+    );
     this.reads = new Batch(limits, (ids) => this.read(ids));
   }
 
-  override async tryRotate(
-    id: string,
-    generation: number,
-    policy: RefreshPolicy,
-  ): Promise<Snapshot | undefined> {
-    const { presenter } = policy;
-    const key = `${id} ${generation}` + (presenter ? ` ${presenter.jkt ?? ''} ${presenter.clientId}` : '');
-    // Of calls for the same turn one wins, as it would if each were a statement.
-    const joins = this.rotations.has(key);
-    const snapshot = await this.rotations.add(key, { id, generation, policy });
-    return joins ? undefined : snapshot;
+  override tryRotate(id: string, generation: number, policy: RefreshPolicy): Promise<Snapshot | undefined> {
+    return rotateIn(this.rotations, { id, generation, policy });
   }
 
-  override async rotate(
-    id: string,
-    generation: number,
-    policy: RefreshPolicy,
-  ): Promise<Snapshot | undefined> {
-    return (await this.turn([{ id, generation, policy }], Prisma.empty))[0];
+  override rotate(id: string, generation: number, policy: RefreshPolicy): Promise<Snapshot | undefined> {
+    return rotateIn(this.patientRotations, { id, generation, policy });
   }
 
   override fastForward(id: string, generation: number): Promise<Snapshot | undefined> {
@@ -145,4 +138,17 @@ export class PrismaSessionStore extends SessionStore {
   private query<Row = SessionRow>(statement: Prisma.Sql): Promise<Row[]> {
     return this.database.run((prisma) => prisma.$queryRaw<Row[]>(statement));
   }
+}
+
+async function rotateIn(
+  batch: Batch<AskedTurn, Snapshot | undefined>,
+  asked: AskedTurn,
+): Promise<Snapshot | undefined> {
+  const { presenter } = asked.policy;
+  const key =
+    `${asked.id} ${asked.generation}` + (presenter ? ` ${presenter.jkt ?? ''} ${presenter.clientId}` : '');
+  // Of calls for the same turn one wins, as it would if each were a statement.
+  const joins = batch.has(key);
+  const snapshot = await batch.add(key, asked);
+  return joins ? undefined : snapshot;
 }
