@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'data/', 'coverage/', 'src/generated/'] },
+  { ignores: ['dist/', 'dist-bench/', 'data/', 'coverage/', 'src/generated/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

@@ -76,6 +76,11 @@ export class PostgresServer {
     rmSync(dirname(this.directory), { recursive: true, force: true });
   }
 
+  /** The pid of its first process, while it runs. */
+  get pid(): number | undefined {
+    return this.process?.pid;
+  }
+
   /** The URL of one of its databases. */
   url(database = 'postgres'): string {
     return `postgresql://postgres@127.0.0.1:${this.port}/${database}`;

@@ -1,0 +1,160 @@
+import { parseArgs } from 'node:util';
+import { Stage } from './stage.ts';
+import { measure, median, type Figures, type Span } from './measure.ts';
+import type { ScenarioName } from './load/scenarios.ts';
+import type { Server } from './processes.ts';
+import { machine, writeReport, type Claim } from './report.ts';
+import { soak, type Soaked } from './soak.ts';
+import { rotateMillion, type Grown } from './growth.ts';
+
+/**
+ * The benchmark: `npm run bench` (about a quarter of an hour), `-- --quick` (under a minute), `-- --soak 10` (with so
+ * many minutes of load at the end). Servers that are compared run in turn, in one go, and their middle rounds count.
+ */
+const { values: options } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, soak: { type: 'string', default: '0' } },
+});
+
+const LOOPS = 64;
+const FEW = 1_000;
+const SPAN: Span = options.quick
+  ? { warmUp: 3, count: { seconds: 3 } }
+  : { warmUp: 4, count: { seconds: 6 } };
+const ROUNDS = options.quick ? 1 : 3;
+
+const stage = await Stage.build();
+process.once('SIGINT', () => void stage.clear().finally(() => process.exit(1)));
+try {
+  await run();
+} finally {
+  await stage.clear();
+}
+
+async function run(): Promise<void> {
+  const one = await stage.floor('one-statement');
+  const batched = await stage.floor('batched');
+  const echo = await stage.floor('echo');
+  const service = await stage.service();
+  const rows: Figures[] = await inTurn(FEW, 'rotate-body', [
+    ['bare, one statement each', one],
+    ['bare, batched', batched],
+    ['service', service],
+  ]);
+  const [oneFigures, batchedFigures, rotate] = rows as [Figures, Figures, Figures];
+  const statementsFrom = await stage.databaseTime();
+  const forgery = await inTurn(FEW, 'forged', [
+    ['Nest on Fastify, validated echo', echo],
+    ['service', service],
+  ]);
+  rows.push(...forgery);
+  const statements = await stage.statementsSince(statementsFrom);
+  const [echoFigures, forged] = forgery as [Figures, Figures];
+
+  let million: Figures | undefined;
+  let thousand: Figures | undefined;
+  let grown: Grown | undefined;
+  let embedded: Figures | undefined;
+  let soaked: Soaked | undefined;
+  if (!options.quick) {
+    rows.push(await alone('rotate-cookie', [service]));
+    rows.push(await alone('dry-run', [service]));
+    rows.push(await alone('open', [service]));
+    rows.push(await alone('revoke', [service], 100_000));
+    await stage.fill(FEW, { bound: true });
+    rows.push(await measure('service', [service], load('introspect', FEW), SPAN, stage.databasePid));
+    const gracious = await stage.service({ ROTATION_GRACE: '10s' });
+    rows.push(await alone('storm', [gracious], 100_000));
+    const second = await stage.service();
+    rows.push(await alone('rotate-body', [service, second], FEW, 'service, two processes'));
+    say('filling a table of a million sessions');
+    await stage.fill(1_000_000);
+    million = await measure('service', [service], load('rotate-body', 1_000_000), SPAN, stage.databasePid);
+    // Beside it, not minutes before: on a machine that others use too, that is another machine.
+    thousand = await alone('rotate-body', [service]);
+    rows.push(million, thousand);
+    say('rotating a million times');
+    grown = await rotateMillion(stage, service);
+    const inProcess = await stage.embedded(FEW);
+    embedded = await measure('service, embedded database', [inProcess], load('rotate-body', FEW), SPAN);
+    rows.push(embedded);
+  }
+  if (Number(options.soak) > 0) {
+    await stage.fill(FEW);
+    soaked = await soak(await stage.service(), Number(options.soak), say);
+  }
+
+  const claims: Claim[] = [
+    claim('rotate: of the batched floor', rotate.rate / batchedFigures.rate, '>=', 0.75),
+    claim('rotate: of the one-statement floor', rotate.rate / oneFigures.rate, '>=', 1.8),
+    claim("rotate: p99, of the one-statement floor's", rotate.p99 / oneFigures.p99, '<=', 1),
+    claim(
+      "rotate: database CPU, of the one-statement floor's",
+      rotate.databaseCpu / oneFigures.databaseCpu,
+      '<=',
+      0.25,
+    ),
+    claim('forged: of the validated echo', forged.rate / echoFigures.rate, '>=', 0.8),
+    claim('forged: statements in the database', statements, '<=', 0),
+    ...(million && thousand
+      ? [claim('a million sessions: of a thousand, measured next', million.rate / thousand.rate, '>=', 0.9)]
+      : []),
+    ...(grown
+      ? [
+          claim('a million rotations: growth of table and indexes', grown.growth, '<=', 0.05),
+          claim('a million rotations: HOT updates', grown.hot, '>=', 0.99),
+        ]
+      : []),
+    ...(embedded ? [claim('embedded: refreshes a second', embedded.rate, '>=', 1_500)] : []),
+    ...(soaked
+      ? [
+          claim(`${soaked.minutes} minutes of load: RSS at the end, MB`, soaked.last, '<=', 250),
+          claim('of that: growth over its second half', soaked.growth, '<=', 0.05),
+          claim('of that: longest event-loop stall, ms', soaked.stall, '<=', 50),
+        ]
+      : []),
+  ];
+  writeReport({ machine: await machine(stage), rows, claims, quick: options.quick });
+}
+
+/** Measures servers in turn, for as many rounds as there are, on fresh sessions each time. */
+async function inTurn(
+  sessions: number,
+  scenario: ScenarioName,
+  contenders: readonly (readonly [name: string, server: Server])[],
+): Promise<Figures[]> {
+  const rounds: Figures[][] = contenders.map(() => []);
+  for (let round = 1; round <= ROUNDS; round++) {
+    for (const [at, [name, server]] of contenders.entries()) {
+      say(`${scenario}, round ${round} of ${ROUNDS}: ${name}`);
+      await stage.fill(sessions);
+      rounds[at]!.push(await measure(name, [server], load(scenario, sessions), SPAN, stage.databasePid));
+    }
+  }
+  return rounds.map(median);
+}
+
+async function alone(
+  scenario: ScenarioName,
+  servers: readonly Server[],
+  sessions = FEW,
+  name = 'service',
+): Promise<Figures> {
+  say(`${scenario}: ${name}`);
+  await stage.fill(sessions);
+  return measure(name, servers, load(scenario, sessions), SPAN, stage.databasePid);
+}
+
+function load(
+  scenario: ScenarioName,
+  sessions: number,
+): { scenario: ScenarioName; sessions: number; loops: number } {
+  return { scenario, sessions, loops: LOOPS };
+}
+
+function claim(what: string, seen: number, than: Claim['than'], asked: number): Claim {
+  return { what, seen, than, asked, holds: than === '>=' ? seen >= asked : seen <= asked };
+}
+
+function say(line: string): void {
+  process.stderr.write(`${new Date().toISOString().slice(11, 19)}  ${line}\n`);
+}
