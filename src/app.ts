@@ -24,7 +24,7 @@ export interface App {
 
 /**
  * What applies to answers that are data (OWASP REST Security Cheat Sheet): no browser is to render them, whatever it
- * takes them for. The pages at /docs have a policy of their own.
+ * takes them for, and no page of another origin is to take them in. The pages at /docs have a policy of their own.
  */
 const SECURITY_HEADERS: SecurityHeadersOptions = {
   contentSecurityPolicy: {
@@ -32,7 +32,6 @@ const SECURITY_HEADERS: SecurityHeadersOptions = {
     directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] },
   },
   crossOriginOpenerPolicy: false,
-  crossOriginResourcePolicy: false,
   originAgentCluster: false,
   referrerPolicy: false,
   xDnsPrefetchControl: false,
