@@ -10,7 +10,7 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
-import type { ClientAuthMethod } from '../core/client.js';
+import { CLIENT_ID, type ClientAuthMethod } from '../core/client.js';
 import type { RefreshMode } from '../core/policy.js';
 import { IsLine } from '../http/is-line.js';
 import { LifetimesDto } from '../http/lifetimes.dto.js';
@@ -28,7 +28,7 @@ const MODES: readonly RefreshMode[] = ['rotate', 'touch'];
 /** A client to be registered. */
 export class RegisterClientDto {
   @ApiProperty({ description: 'Its `client_id`', example: 'mobile-app' })
-  @Matches(/^[A-Za-z0-9._~-]{1,128}$/, {
+  @Matches(CLIENT_ID, {
     message: 'id must be 1 to 128 letters, digits, ".", "_", "~" or "-"',
   })
   id!: string;

@@ -26,6 +26,9 @@ export interface Client {
   readonly createdAt: Date;
 }
 
+/** What a `client_id` may be. */
+export const CLIENT_ID = /^[A-Za-z0-9._~-]{1,128}$/;
+
 /** Whether every value of `scope` is one of `widest`; nothing bounds a null `widest`. */
 export function isWithinScope(scope: string, widest: string | null): boolean {
   if (widest === null) return true;

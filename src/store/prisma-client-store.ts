@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import type { Client } from '../core/client.js';
+import { CLIENT_ID, type Client } from '../core/client.js';
 import { ClientStore } from './client-store.js';
 import { Database } from './database.js';
+import { IS_LIVE } from './session-row.js';
 
 /** The OAuth clients on PostgreSQL. */
 @Injectable()
@@ -25,6 +26,8 @@ export class PrismaClientStore extends ClientStore {
   }
 
   override async find(id: string): Promise<Client | undefined> {
+    // Whatever came from outside: PostgreSQL's text has no NUL, and would fail at one.
+    if (!CLIENT_ID.test(id)) return undefined;
     const found = await this.database.run((prisma) => prisma.client.findUnique({ where: { id } }));
     return (found as Client | null) ?? undefined;
   }
@@ -35,13 +38,17 @@ export class PrismaClientStore extends ClientStore {
   }
 
   override async remove(id: string): Promise<boolean> {
-    const removed = await this.database.run(
-      (prisma) => prisma.$queryRaw<{ id: string }[]>`
-        WITH gone AS (DELETE FROM clients WHERE id = ${id} RETURNING id),
-          ended AS (UPDATE sessions SET revoked_at = now(), revoked_by = 'service'
-            WHERE client_bound AND client_id IN (SELECT id FROM gone) AND revoked_at IS NULL RETURNING 1)
-        SELECT id FROM gone`,
+    if (!CLIENT_ID.test(id)) return false;
+    // Two statements, so that the second sees the sessions that were being opened while the first waited for them.
+    const [removed] = await this.database.run((prisma) =>
+      prisma.$transaction([
+        prisma.$executeRaw`DELETE FROM clients WHERE id = ${id}`,
+        prisma.$executeRaw`
+          UPDATE sessions SET revoked_at = now(), revoked_by = 'service' FROM (
+            SELECT id FROM sessions WHERE client_bound AND client_id = ${id} AND ${IS_LIVE} ORDER BY id FOR UPDATE
+          ) AS its WHERE sessions.id = its.id`,
+      ]),
     );
-    return removed.length > 0;
+    return removed > 0;
   }
 }

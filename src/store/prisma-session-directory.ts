@@ -8,6 +8,7 @@ import {
   type SessionChange,
   type SessionCursor,
 } from './session-directory.js';
+import { StoreUnavailable } from './session-store.js';
 import { IS_LIVE, SESSION_COLUMNS, toSnapshot, type SessionRow } from './session-row.js';
 
 /** The session directory on PostgreSQL. */
@@ -20,16 +21,20 @@ export class PrismaSessionDirectory extends SessionDirectory {
   override async open(session: NewSession): Promise<Snapshot> {
     const expiresAt = Prisma.sql`now() + ${session.maxTtl}::int * interval '1 second'`;
     const idleExpiresAt = Prisma.sql`LEAST(${expiresAt}, now() + ${session.idleTtl}::int * interval '1 second')`;
+    // A client that is being removed is waited for: a session that it was too late for would survive it.
     const [snapshot] = await this.query(Prisma.sql`
+      WITH client AS (SELECT id FROM clients WHERE id = ${session.clientId} FOR KEY SHARE)
       INSERT INTO sessions (id, subject, client_id, scope, audience, claims, device, amr, acr, auth_time, created_at,
         expires_at, idle_expires_at, idle_ttl, access_token_ttl, client_bound, dpop_jkt, extras)
-      VALUES (${session.id}::uuid, ${session.subject}, ${session.clientId}, ${session.scope}, ${session.audience}::text[],
+      SELECT ${session.id}::uuid, ${session.subject}, ${session.clientId}, ${session.scope}, ${session.audience}::text[],
         ${JSON.stringify(session.claims)}::jsonb, ${session.device}, ${session.amr}::text[], ${session.acr},
         COALESCE(${session.authTime ?? null}::timestamptz, now()), now(), ${expiresAt}, ${idleExpiresAt},
-        ${session.idleTtl}::int, ${session.accessTokenTtl}::int, ${session.clientBound}, ${session.dpopJkt},
-        ${JSON.stringify(session.extras)}::jsonb)
+        ${session.idleTtl}::int, ${session.accessTokenTtl}::int, ${session.clientBound}::boolean, ${session.dpopJkt},
+        ${JSON.stringify(session.extras)}::jsonb
+      WHERE NOT ${session.clientBound}::boolean OR EXISTS (SELECT FROM client)
       RETURNING ${SESSION_COLUMNS}`);
-    return snapshot!;
+    if (!snapshot) throw new StoreUnavailable('its client was removed just now');
+    return snapshot;
   }
 
   override list(subject: string, limit: number, cursor?: SessionCursor): Promise<Snapshot[]> {
@@ -50,11 +55,15 @@ export class PrismaSessionDirectory extends SessionDirectory {
     return snapshot;
   }
 
+  // In the order of ids, as a client's removal does: two that meet wait for each other in one direction only.
   override revokeAll(subject: string, except?: string): Promise<number> {
     return this.database.run(
       (prisma) => prisma.$executeRaw`
-        UPDATE sessions SET revoked_at = now(), revoked_by = 'service'
-        WHERE subject = ${subject} AND ${IS_LIVE} AND id IS DISTINCT FROM ${except ?? null}::uuid`,
+        UPDATE sessions SET revoked_at = now(), revoked_by = 'service' FROM (
+          SELECT id FROM sessions
+          WHERE subject = ${subject} AND ${IS_LIVE} AND id IS DISTINCT FROM ${except ?? null}::uuid
+          ORDER BY id FOR UPDATE
+        ) AS theirs WHERE sessions.id = theirs.id`,
     );
   }
 
