@@ -33,7 +33,7 @@ export class FailureFilter implements ExceptionFilter {
       void reply.status(exception.getStatus()).headers(exception.headers).send(exception.getResponse());
       return;
     }
-    const voice = this.voices.at(request.url);
+    const voice = this.voices.of(request);
     const failed = this.voices.withMethods(request, failedOf(exception));
     Object.assign(accountOf(request), {
       outcome: failed.reason === 'internal_error' ? 'failed' : 'refused',

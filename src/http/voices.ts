@@ -21,6 +21,11 @@ const OWN: Voice = { folder: '/', routes: {}, reads: 'application/json', words: 
 export class Voices {
   constructor(private readonly voices: readonly Voice[]) {}
 
+  /** The voice of a request: of the route it was led to, however its URL spells that; else of its URL. */
+  of({ routeOptions, url }: FastifyRequest): Voice {
+    return this.at(routeOptions.url ?? url);
+  }
+
   /** The voice of a request's URL: whose route it is, else whose folder it lies in, else the service's own. */
   at(url: string): Voice {
     const path = pathOf(url);
