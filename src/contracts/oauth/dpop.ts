@@ -64,7 +64,8 @@ export class Dpop {
     if (Math.abs(age) > CLOCK_TOLERANCE + NONCE_SPAN)
       throw invalidProof('The DPoP proof is too old or too new');
     const { jti } = payload;
-    if (!jti || jti.length > MAX_JTI_CHARS) throw invalidProof('The DPoP proof lacks a jti');
+    if (typeof jti !== 'string' || !jti || jti.length > MAX_JTI_CHARS)
+      throw invalidProof('The DPoP proof lacks a jti');
     const jkt = await calculateJwkThumbprint(key);
     const fresh = await this.usedJtis.use(`dpop ${jkt}`, jti, 2 * (CLOCK_TOLERANCE + NONCE_SPAN));
     if (!fresh) throw invalidProof('The DPoP proof was used before');
