@@ -59,6 +59,13 @@ function base64url(text: string): string {
   return Buffer.from(text).toString('base64url');
 }
 
+const SESSION_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** A shared secret, or a key of the operator's own, may have signed tokens that no session stands behind. */
+function hasSession({ sid, exp }: Readonly<Record<string, unknown>>): boolean {
+  return typeof sid === 'string' && SESSION_ID.test(sid) && typeof exp === 'number';
+}
+
 /**
  * Verifies `token` with one of `keys`, found by the token's `kid`. Its algorithm is the key's own, never the token's
  * choice; its expiry is the caller's to judge.
@@ -76,12 +83,13 @@ export function verifyJwt(
     const found = keys.find(({ kid }) => kid === decoded?.header.kid);
     if (!found || decoded?.header.typ !== 'at+jwt') return undefined;
     const { key, algorithm } = found;
-    return jwt.verify<AccessTokenClaims>(token, {
+    const claims = jwt.verify<AccessTokenClaims>(token, {
       ...(key.type === 'secret' ? { secret: key as never } : { publicKey: key as never }),
       algorithms: [algorithm],
       issuer,
       ignoreExpiration: true,
     });
+    return hasSession(claims) ? claims : undefined;
   } catch {
     return undefined;
   }
