@@ -31,6 +31,9 @@ export abstract class IntrospectionController {
   @ApiOkResponse({ type: IntrospectionResponseDto })
   @Fails(400, 'The request is not valid')
   @Fails(401, 'The client could not be authenticated, or is a public one')
+  @Fails(403, 'A page of a foreign origin sent a cookie of this service along')
+  @Fails(413, 'The request is too large')
+  @Fails(429, 'Too many requests; see Retry-After')
   @Fails(503, 'The service cannot answer just now; see Retry-After')
   async introspect(
     @Body() body: object | undefined,

@@ -3,7 +3,7 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Mount } from '../contract.js';
 import { ASYMMETRIC_ALGORITHMS, CLIENT_AUTH_METHODS } from './client-authentication.js';
 import { endpointsOf } from './endpoints.js';
-import { MetadataDto } from './oauth.dto.js';
+import { Fails, MetadataDto } from './oauth.dto.js';
 
 /** Authorization server metadata (RFC 8414): what is true here, and nothing else. */
 @ApiTags('OAuth 2.0')
@@ -18,6 +18,7 @@ export abstract class MetadataController {
     summary: 'What this authorization server can do (RFC 8414)',
   })
   @ApiOkResponse({ type: MetadataDto })
+  @Fails(429, 'Too many requests; see Retry-After')
   metadata(): MetadataDto {
     const { issuer, token, revocation, introspection, jwks } = endpointsOf(this.mount);
     const confidential = CLIENT_AUTH_METHODS.filter((method) => method !== 'none');

@@ -30,6 +30,9 @@ export abstract class RevocationController {
   @ApiOkResponse({ description: 'The token is not valid any more, or never was' })
   @Fails(400, 'The request is not valid, or the token is not the client’s or an access token')
   @Fails(401, 'The client could not be authenticated')
+  @Fails(403, 'A page of a foreign origin sent a cookie of this service along')
+  @Fails(413, 'The request is too large')
+  @Fails(429, 'Too many requests; see Retry-After')
   @Fails(503, 'The session could not be ended just now; see Retry-After')
   async revoke(
     @Body() body: object | undefined,

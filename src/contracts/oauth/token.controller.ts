@@ -33,6 +33,8 @@ export abstract class TokenController {
   @ApiOkResponse({ type: TokenResponseDto })
   @Fails(400, 'The request, the grant, the scope or the proof is not valid')
   @Fails(401, 'The client could not be authenticated')
+  @Fails(403, 'A page of a foreign origin sent a cookie of this service along')
+  @Fails(413, 'The request is too large')
   @Fails(429, 'Too many requests; see Retry-After')
   @Fails(503, 'The service cannot answer just now; see Retry-After. The token is still good')
   async token(

@@ -92,6 +92,9 @@ export abstract class AuthController {
   @ApiNoContentResponse({ description: 'The session, if there was one, is ended' })
   @Fails(400, 'The body or the cookies are not as described')
   @Fails(403, 'A page of a foreign origin used the cookie')
+  @Fails(413, 'The request is too large')
+  @Fails(415, 'The body is not application/json')
+  @Fails(429, 'Too many requests; see Retry-After')
   @Fails(503, 'The session could not be ended just now; see Retry-After')
   async logout(
     @Query('dryRun') dryRun: unknown,
