@@ -84,8 +84,7 @@ function readBodies(server: FastifyInstance, voices: Voices): void {
   server.removeAllContentTypeParsers();
   const addParser = (type: Voice['reads'], parse: Parse): void => {
     server.addContentTypeParser(type, { parseAs: 'string' }, (request, text, done) => {
-      if (voices.of(request).reads !== type)
-        done(new FailedRequest({ reason: 'unsupported_media_type' }));
+      if (voices.of(request).reads !== type) done(new FailedRequest({ reason: 'unsupported_media_type' }));
       else if (text === '') done(null, undefined);
       else parse(request, text as string, done);
     });
