@@ -37,7 +37,7 @@ export interface Config {
   readonly logLevel: LogLevel;
 }
 
-/** PostgreSQL at a URL, or PostgreSQL in this process with its files in a folder. */
+/** PostgreSQL at a URL, which may name several hosts, or PostgreSQL in this process with its files in a folder. */
 export type DatabaseConfig =
   | { readonly kind: 'postgresql'; readonly url: string }
   | { readonly kind: 'embedded'; readonly directory: string };

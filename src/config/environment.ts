@@ -1,10 +1,11 @@
 import { isIP } from 'node:net';
 import type { Config, ContractMount, DatabaseConfig, LogLevel } from './config.js';
+import { mistakeIn } from './database-url.js';
 import { embeddedSecrets } from './embedded-secrets.js';
 import { readCookie, readIssuer, readOrigins, readTrustProxy } from './network.js';
 import { readRefreshTokenKeys, readServiceKeys, readSigning } from './secrets.js';
 import { Settings } from './settings.js';
-import { parseUrl, splitOnce } from './text.js';
+import { splitOnce } from './text.js';
 
 /** The environment does not make a configuration. The message has a line for every mistake. */
 export class ConfigError extends Error {
@@ -89,8 +90,9 @@ export function readDatabase(environment: Readonly<Record<string, string | undef
 function databaseOf(settings: Settings, production: boolean): DatabaseConfig | undefined {
   const url = settings.text('DATABASE_URL');
   if (url) {
-    if (/^postgres(ql)?:$/.test(parseUrl(url)?.protocol ?? '')) return { kind: 'postgresql', url };
-    settings.mistake('DATABASE_URL', 'is not a postgresql:// URL', undefined);
+    const mistake = mistakeIn(url);
+    if (!mistake) return { kind: 'postgresql', url };
+    settings.mistake('DATABASE_URL', mistake, undefined);
     return;
   }
   if (production) {

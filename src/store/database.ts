@@ -5,13 +5,17 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 import type { DatabaseConfig } from '../config/config.js';
+import { serversOf } from '../config/database-url.js';
 import { PrismaClient } from '../generated/prisma/client.js';
 import { lockDirectory } from './directory-lock.js';
 import { isOutage } from './outage.js';
 import { StoreUnavailable } from './session-store.js';
+import { clientOf } from './writable-server.js';
 
 /** The longest that a statement may take, in milliseconds, a connection included: a client is then told to retry. */
 export const ANSWER_WITHIN = 1_700;
+/** A server that has not even cancelled the statement by then is gone, and its connection is given up. */
+const GIVE_UP_AFTER = ANSWER_WITHIN + 300;
 const CONNECT_WITHIN = 1_200;
 const CONNECTIONS = 10;
 
@@ -32,12 +36,14 @@ export class Database {
    */
   static async open(config: DatabaseConfig, { unhurried = false } = {}): Promise<Database> {
     if (config.kind === 'embedded') return Database.openEmbedded(config.directory);
+    const servers = serversOf(config.url).map(withUtc);
     const adapter = new PrismaPg(
       {
-        connectionString: withUtc(config.url),
+        connectionString: servers[0]!,
+        ...(servers.length > 1 && { Client: clientOf(servers) }),
         max: CONNECTIONS,
         connectionTimeoutMillis: CONNECT_WITHIN,
-        ...(!unhurried && { statement_timeout: ANSWER_WITHIN }),
+        ...(!unhurried && { statement_timeout: ANSWER_WITHIN, query_timeout: GIVE_UP_AFTER }),
         application_name: 'ratchet',
         keepAlive: true,
       },

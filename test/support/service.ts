@@ -107,15 +107,18 @@ export async function spawnService(settings: Record<string, string>): Promise<Te
 }
 
 function listeningUrl(child: ChildProcess): Promise<string> {
+  const streams = [child.stdout!, child.stderr!];
   return new Promise((resolve, reject) => {
     let output = '';
     const listen = (chunk: Buffer): void => {
       output += chunk.toString();
       const url = /Server listening at (http:\/\/[^"\s]+)/.exec(output)?.[1];
-      if (url) resolve(url);
+      if (!url) return;
+      // Whether anybody else listens or not: a pipe that nobody reads would fill, and stop the service.
+      for (const stream of streams) stream.off('data', listen).resume();
+      resolve(url);
     };
-    child.stdout!.on('data', listen);
-    child.stderr!.on('data', listen);
+    for (const stream of streams) stream.on('data', listen);
     child.once('exit', (code) => reject(new Error(`the service ended with ${code}: ${output}`)));
   });
 }
