@@ -91,8 +91,11 @@ export async function startIssuer(settings: Record<string, string>): Promise<Tes
 }
 
 /** Starts the built service in a process of its own. */
-export async function spawnService(settings: Record<string, string>): Promise<TestService> {
-  const child = spawn(process.execPath, ['dist/main.js'], {
+export async function spawnService(
+  settings: Record<string, string>,
+  [command, args]: [string, string[]] = [process.execPath, ['dist/main.js']],
+): Promise<TestService> {
+  const child = spawn(command, args, {
     env: { PATH: process.env['PATH'], ...SETTINGS, LOG_LEVEL: 'info', ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
