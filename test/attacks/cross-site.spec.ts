@@ -1,6 +1,6 @@
 import { TestDatabase } from '../support/database.ts';
 import { startService, type OpenedSession, type TestService } from '../support/service.ts';
-import { connections, dumpAll, report, send, Tally, type Answer } from './call.ts';
+import { connections, dumpAll, report, send, Tally, type Answer, CONTRACTS } from './call.ts';
 
 const HOST = 'auth.example.com';
 const ALLOWED = 'https://app.example.com';
@@ -99,7 +99,7 @@ describe('a page of another site', () => {
     database = await TestDatabase.create();
     service = await startService({
       DATABASE_URL: database.url,
-      CONTRACTS: 'plec,watchr@/watchr,nest-auth,dynamosql,akinon,oauth',
+      CONTRACTS,
       ALLOWED_ORIGINS: ALLOWED,
     });
   });

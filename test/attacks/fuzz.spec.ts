@@ -1,13 +1,11 @@
 import { connect } from 'node:net';
 import { randomInt } from 'node:crypto';
 import { readRefreshToken } from '../../src/core/refresh-token.ts';
-import { readConfig } from '../../src/config/environment.ts';
-import { contractNames } from '../../src/contracts/registry.ts';
 import { readDocument, schemasOf, type Json } from '../contracts/as-published.ts';
 import { register, type Registered } from '../contracts/oauth/registered.ts';
 import { TestDatabase } from '../support/database.ts';
-import { SETTINGS, spawnService, type TestService } from '../support/service.ts';
-import { connections, dumpAll, report, send, Tally, type Answer } from './call.ts';
+import { spawnService, type TestService } from '../support/service.ts';
+import { connections, dumpAll, report, send, Tally, type Answer, CONTRACTS, config } from './call.ts';
 import { BASE64URL, Dice, mutant } from './mutations.ts';
 
 const CASES = Number(process.env['FUZZ_CASES'] ?? 1_000_000);
@@ -54,11 +52,6 @@ interface Sent {
   readonly documented: boolean;
 }
 
-const { refreshTokenKeys } = readConfig(
-  { ...SETTINGS, DATABASE_URL: 'postgresql://localhost/none' },
-  contractNames,
-);
-
 describe(`whoever tries their luck a million times (seed ${SEED})`, () => {
   let database: TestDatabase;
   let service: TestService;
@@ -74,7 +67,7 @@ describe(`whoever tries their luck a million times (seed ${SEED})`, () => {
     database = await TestDatabase.create();
     service = await spawnService({
       DATABASE_URL: database.url,
-      CONTRACTS: 'plec,watchr@/watchr,nest-auth,dynamosql,akinon,oauth',
+      CONTRACTS,
       ALLOWED_ORIGINS: 'https://app.example.com',
     });
     client = await register(service);
@@ -104,7 +97,7 @@ describe(`whoever tries their luck a million times (seed ${SEED})`, () => {
     for (let count = 0; count < TOKENS; count++) {
       const text = mutant(dice.of(genuine), dice, genuine);
       if (isGenuine.has(text)) same++;
-      else if (readRefreshToken(text, refreshTokenKeys) !== undefined)
+      else if (readRefreshToken(text, config.refreshTokenKeys) !== undefined)
         throw new Error(`read as a token: ${JSON.stringify(text)}`);
     }
     report('mutated tokens, to the reader', TOKENS, `none read as genuine (${same} were the genuine again)`);

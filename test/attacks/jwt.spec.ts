@@ -23,12 +23,12 @@ import {
   send,
   Tally,
   type Answer,
+  CONTRACTS,
 } from './call.ts';
 
 type Json = Record<string, unknown>;
 
 const ISSUER = 'https://auth.example.com';
-const CONTRACTS = 'plec,watchr@/watchr,nest-auth,dynamosql,akinon,oauth';
 const b64 = (value: unknown): string =>
   Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 const signed = (header: unknown, claims: unknown, key: KeyObject, hash = 'sha256'): string => {

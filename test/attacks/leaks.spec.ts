@@ -3,9 +3,19 @@ import { randomBytes } from 'node:crypto';
 import { readRefreshToken } from '../../src/core/refresh-token.ts';
 import { TestDatabase } from '../support/database.ts';
 import { SETTINGS, type OpenedSession } from '../support/service.ts';
-import { bodyOf, connections, dumpAll, form, json, report, send, type Answer, type Call } from './call.ts';
+import {
+  bodyOf,
+  connections,
+  dumpAll,
+  form,
+  json,
+  report,
+  send,
+  type Answer,
+  type Call,
+  CONTRACTS,
+} from './call.ts';
 
-const CONTRACTS = 'plec,watchr@/watchr,nest-auth,dynamosql,akinon,oauth';
 const TOKEN_KEY = `canary-${randomBytes(24).toString('base64url')}`;
 const SERVICE_KEY = `canary-${randomBytes(24).toString('base64url')}`;
 

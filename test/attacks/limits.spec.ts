@@ -1,8 +1,6 @@
 import { TestDatabase } from '../support/database.ts';
 import { startService, type TestService } from '../support/service.ts';
-import { connections, form, json, report, send, Tally, type Answer, type Call } from './call.ts';
-
-const CONTRACTS = 'plec,watchr@/watchr,nest-auth,dynamosql,akinon,oauth';
+import { connections, form, json, report, send, Tally, type Answer, type Call, CONTRACTS } from './call.ts';
 
 const DOORS: readonly Call[] = [
   json('/auth/refresh', { refreshToken: 'x' }),

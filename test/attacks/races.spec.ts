@@ -1,8 +1,6 @@
 import { readRefreshToken } from '../../src/core/refresh-token.ts';
-import { readConfig } from '../../src/config/environment.ts';
-import { contractNames } from '../../src/contracts/registry.ts';
 import { TestDatabase } from '../support/database.ts';
-import { SETTINGS, spawnService, type OpenedSession, type TestService } from '../support/service.ts';
+import { spawnService, type OpenedSession, type TestService } from '../support/service.ts';
 import {
   asBackend,
   bodyOf,
@@ -14,17 +12,13 @@ import {
   Tally,
   type Answer,
   type Call,
+  config,
 } from './call.ts';
 
 /** Rounds in all, spread over the races; each is fifty requests or more. */
 const ROUNDS = Number(process.env['RACE_ROUNDS'] ?? 1_000);
 const RUNNERS = 50;
 const GRACE = 10_000;
-
-const { refreshTokenKeys } = readConfig(
-  { ...SETTINGS, DATABASE_URL: 'postgresql://localhost/none' },
-  contractNames,
-);
 
 describe('fifty requests at once, at two processes', () => {
   let database: TestDatabase;
@@ -74,7 +68,8 @@ describe('fifty requests at once, at two processes', () => {
         }),
     ),
   ];
-  const generationIn = (token: string): number => readRefreshToken(token, refreshTokenKeys)!.generation;
+  const generationIn = (token: string): number =>
+    readRefreshToken(token, config.refreshTokenKeys)!.generation;
 
   /** No token is newer than the row, and no generation has two. */
   const expectOneGeneration = async (id: string, tokens: readonly string[]): Promise<void> => {

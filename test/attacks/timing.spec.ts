@@ -1,16 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { ExecutionContext } from '@nestjs/common';
 import { mintRefreshToken, newHandle, readRefreshToken } from '../../src/core/refresh-token.ts';
-import { readConfig } from '../../src/config/environment.ts';
-import { contractNames } from '../../src/contracts/registry.ts';
 import { ServiceKeyGuard } from '../../src/http/service-key.guard.ts';
-import { SERVICE_KEY, SETTINGS } from '../support/service.ts';
-import { report } from './call.ts';
+import { SERVICE_KEY } from '../support/service.ts';
+import { report, config } from './call.ts';
 
 const SAMPLES = 1_200;
 const CALLS = 60;
-
-const config = readConfig({ ...SETTINGS, DATABASE_URL: 'postgresql://localhost/none' }, contractNames);
 
 /** What calls take, in nanoseconds each, by kind: taken in turns and in changing order, so that a slow moment is shared. */
 function time(kinds: readonly (() => void)[]): number[][] {
