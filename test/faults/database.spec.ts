@@ -8,7 +8,7 @@ const KILLS = 10;
 /** How old a backup is when it is restored, in milliseconds. */
 const BACKUP_AGE = 30_000;
 /** Longer than PostgreSQL takes to come back, and short enough that sessions rotate all the time. */
-const SETTINGS = { ROTATION_GRACE: '5s' };
+const GRACE = '5s';
 /** Commits reach the disk up to half a minute after they were answered. */
 const LAZY = [
   'synchronous_commit=off',
@@ -29,16 +29,22 @@ describe('sessions that refresh all the time live on when PostgreSQL', () => {
     load = service = server = undefined;
   });
 
-  async function begin(settings: readonly string[]): Promise<{ load: Load; service: TestService }> {
+  async function begin(
+    settings: readonly string[],
+    grace = GRACE,
+  ): Promise<{ load: Load; service: TestService; database: TestDatabase }> {
     server = await PostgresServer.start(settings);
     await makeTemplate(server.url());
     const database = await TestDatabase.create(server.url());
-    const { url } = (service = await spawnService({ DATABASE_URL: database.url, ...SETTINGS }));
+    const { url } = (service = await spawnService({
+      DATABASE_URL: database.url,
+      ROTATION_GRACE: grace,
+    }));
     const tokens = await openSessions(service, SESSIONS);
     await database.query('CHECKPOINT');
     load = Load.start(() => [url], tokens);
     await load.waitForProgress();
-    return { load, service };
+    return { load, service, database };
   }
 
   function expectNoneLost({ tally }: Load): void {
@@ -47,17 +53,26 @@ describe('sessions that refresh all the time live on when PostgreSQL', () => {
   }
 
   test(`is killed ${KILLS} times`, async () => {
-    const running = await begin([]);
+    const running = await begin([], '30s');
     for (let kill = 0; kill < KILLS; kill++) {
-      await running.load.waitForProgress(SESSIONS + 13 * kill);
+      // All are to be turned now, and some are, another number each time.
+      const other = await running.database.connect();
+      await other.query(`UPDATE clock.shift SET by = by + interval '31 seconds'`);
+      await other.end();
+      await running.load.waitForProgress(1 + 15 * kill);
       await server!.stop('SIGKILL');
       await server!.resume();
       await running.load.waitForProgress();
     }
     const healed = await countOf('fast-forward', running.service);
+    const replayed = await countOf('replay', running.service);
     await running.load.stop();
-    console.log(`${KILLS} SIGKILLs of PostgreSQL: ${running.load.summary()}; ${healed} had lost commits`);
+    console.log(
+      `${KILLS} SIGKILLs of PostgreSQL: ${running.load.summary()}; ` +
+        `${replayed} lost answers given again, ${healed} had lost commits`,
+    );
     expectNoneLost(running.load);
+    expect(running.load.tally.rotations).toBeGreaterThan((KILLS / 2) * SESSIONS);
     expect(running.load.tally.answers.get('503')).toBeGreaterThan(0);
     // What was answered was on disk.
     expect(healed).toBe(0);
