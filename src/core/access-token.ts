@@ -1,4 +1,5 @@
-import type { Session, Snapshot } from './session.js';
+import type { Narrowing } from './narrowing.js';
+import type { Attested } from './session.js';
 
 /** The claims of an access token (RFC 9068 section 2.2), with `sid` and the session's own claims. */
 export interface AccessTokenClaims extends Record<string, unknown> {
@@ -30,25 +31,23 @@ export const RESERVED_CLAIMS: ReadonlySet<string> = new Set([
 export const MAX_ACCESS_TOKEN_TTL = 86_400;
 
 /** What is particular to one access token. */
-export interface Issuance {
+export interface Issuance extends Narrowing {
   readonly jti: string;
-  /** A narrower scope than the session's, for this token alone (RFC 6749 section 6). */
-  readonly scope?: string;
   /** The thumbprint of the key that the token is bound to (RFC 9449 section 6.1). */
   readonly jkt?: string;
 }
 
 /** The claims of an access token issued at the snapshot's time. It never outlives its session. */
 export function accessTokenClaims(
-  { session, now }: Snapshot,
+  { session, now }: { readonly session: Attested; readonly now: Date },
   { issuer, audience }: Issuer,
-  { jti, scope = session.scope ?? undefined, jkt }: Issuance,
+  { jti, scope = session.scope ?? undefined, resources = session.audience, jkt }: Issuance,
 ): AccessTokenClaims {
   const iat = seconds(now);
   const claims: Record<string, unknown> = { ...session.claims };
   claims['iss'] = issuer;
   claims['sub'] = session.subject;
-  claims['aud'] = audienceOf(session, audience);
+  claims['aud'] = audienceOf(resources, audience);
   claims['client_id'] = session.clientId;
   claims['sid'] = session.id;
   if (scope !== undefined) claims['scope'] = scope;
@@ -66,7 +65,7 @@ export function accessTokenClaims(
   return claims as AccessTokenClaims;
 }
 
-function audienceOf({ audience }: Session, otherwise: string): string | readonly string[] {
+function audienceOf(audience: readonly string[], otherwise: string): string | readonly string[] {
   if (audience.length === 0) return otherwise;
   return audience.length === 1 ? audience[0]! : audience;
 }

@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, randomBytes, timingSafeEqual, type KeyObject } from 'node:crypto';
 
 /** What a refresh token says under its MAC. */
 export interface RefreshToken {
@@ -14,8 +14,8 @@ export interface RefreshToken {
 export interface RefreshTokenKey {
   /** 0 to 255; travels in the token. */
   readonly kid: number;
-  /** At least 32 bytes. */
-  readonly secret: Buffer;
+  /** At least 32 bytes. A KeyObject, since Node makes one of bytes at every use. */
+  readonly secret: KeyObject;
 }
 
 const PREFIX = 'rt1_';
@@ -60,22 +60,26 @@ export function mintRefreshToken(token: RefreshToken, key: RefreshTokenKey): str
   return `${text}.${mac(text, key)}`;
 }
 
+/** Why a text is not a refresh token of this service. Where no key has verified it, the text says so of itself. */
+export type TokenFlaw = 'foreign_prefix' | 'wrong_length' | 'unknown_kid' | 'bad_mac' | 'generation_too_high';
+
 /**
- * What `text` says, or undefined if none of `keys` made it. No I/O: this is where garbage stops.
+ * What `text` says; or why none of `keys` made it. No I/O: this is where garbage stops.
  *
  * The MAC is over the characters, not the bytes they stand for, and is compared as characters: one token has one
  * spelling.
  */
-export function readRefreshToken(text: string, keys: readonly RefreshTokenKey[]): RefreshToken | undefined {
-  if (text.length !== TOKEN_CHARS || !text.startsWith(PREFIX)) return undefined;
+export function readRefreshToken(text: string, keys: readonly RefreshTokenKey[]): RefreshToken | TokenFlaw {
+  if (!text.startsWith(PREFIX)) return 'foreign_prefix';
   const dot = PREFIX.length + PAYLOAD_CHARS;
-  if (text[dot] !== '.') return undefined;
+  if (text.length !== TOKEN_CHARS || text[dot] !== '.') return 'wrong_length';
   const payload = Buffer.from(text.slice(PREFIX.length, dot), 'base64url');
-  if (payload.length !== PAYLOAD_BYTES) return undefined;
+  if (payload.length !== PAYLOAD_BYTES) return 'wrong_length';
   const key = keys.find((candidate) => candidate.kid === payload[0]);
-  if (!key || !sameCharacters(mac(text.slice(0, dot), key), text.slice(dot + 1))) return undefined;
+  if (!key) return 'unknown_kid';
+  if (!sameCharacters(mac(text.slice(0, dot), key), text.slice(dot + 1))) return 'bad_mac';
   const generation = payload.readUInt32BE(1 + HANDLE_BYTES);
-  if (generation > MAX_GENERATION) return undefined;
+  if (generation > MAX_GENERATION) return 'generation_too_high';
   return {
     handle: payload.subarray(1, 1 + HANDLE_BYTES),
     generation,

@@ -1,8 +1,11 @@
+import type { TokenFlaw } from './refresh-token.js';
+import type { UnavailablePart } from './unavailable.js';
+
 /**
- * Why a request is refused: the closed list. Every contract maps all of them to its own words (checked by the
+ * Why a request is refused: the closed list. Every contract maps all of them to errors of its own (checked by the
  * compiler), so adding a reason here shows each place that must learn to say it.
  */
-export type Refusal =
+export type RefusalReason =
   /** No refresh token came, neither as a cookie nor in the body. */
   | 'missing_token'
   /** Not a refresh token of this service: foreign, forged, cut short, or an access token. */
@@ -13,7 +16,7 @@ export type Refusal =
   | 'expired'
   /** The session was ended: by a logout, by a login backend, or earlier by reuse. */
   | 'revoked'
-  /** A superseded token after its grace window: the session is ended for whoever holds it (RFC 9700 section 4.14.2). */
+  /** A disowned token: the session is ended for whoever holds it (RFC 9700 section 4.14.2). */
   | 'reused'
   /** The session belongs to another client (RFC 6749 section 6). */
   | 'wrong_client'
@@ -30,6 +33,54 @@ export type Refusal =
   /** The store does not answer. Never said as a 401: no frontend may log its user out because a database restarts. */
   | 'unavailable';
 
+/**
+ * What the operator must know of a refusal beyond its reason: the closed list. Logged and counted, never sent: to who
+ * tries tokens out it would say how near they are.
+ */
+export type RefusalDetail =
+  | TokenFlaw
+  | UnavailablePart
+  /** expired: which of its deadlines the session is past. */
+  | 'absolute_deadline'
+  | 'idle_deadline'
+  /**
+   * reused: the parent, after its windows or since a successor came inside them; a younger sibling of the
+   * token that was exchanged last; or one older than that, be it a sibling or not.
+   */
+  | 'parent_late'
+  | 'parent_disowned'
+  | 'sibling_disowned'
+  | 'two_behind'
+  /** wrong_client: none was authenticated, the session is no client's, or it is another client's. */
+  | 'client_absent'
+  | 'client_unbound'
+  | 'client_other'
+  /** wrong_proof: none came, it is of another key, or an access token that came along is of another session. */
+  | 'proof_absent'
+  | 'proof_other_key'
+  | 'access_token_other_session'
+  /** A proof of possession (RFC 9449 section 4.3): what of it is wrong. */
+  | 'dpop_absent'
+  | 'dpop_malformed'
+  | 'dpop_htm'
+  | 'dpop_htu'
+  | 'dpop_nonce'
+  | 'dpop_iat'
+  | 'dpop_jti'
+  | 'dpop_replayed'
+  /** A client that could not be authenticated: what failed. */
+  | 'client_unknown'
+  | 'client_auth_method'
+  | 'client_secret'
+  | 'client_assertion'
+  /** origin_not_allowed: which rule said no. */
+  | 'sec_fetch_site'
+  | 'origin_header'
+  /** rate_limited: whose limit it was. */
+  | 'address_limit'
+  | 'service_key_limit'
+  | 'session_limit';
+
 /** Something wrong with a request, and where. */
 export interface Flaw {
   readonly in: 'body' | 'query' | 'cookie' | 'header' | 'path';
@@ -40,19 +91,25 @@ export interface Flaw {
 }
 
 /** A refusal with what goes along: some for the client, some only for the operator. */
-export interface Refused {
-  readonly reason: Refusal;
+export interface Refusal {
+  readonly reason: RefusalReason;
   /** For the client: what is wrong with the request. */
   readonly flaws?: readonly Flaw[];
   /** For the client: seconds after which a retry makes sense. */
   readonly retryAfter?: number;
-  /** For the operator's log only. */
+  /** For the operator only, as all that follows. */
+  readonly detail?: RefusalDetail;
   readonly sessionId?: string;
+  /** Whose session it is, and which client's, where that may point at an attack. */
+  readonly subject?: string;
+  readonly clientId?: string;
+  /** The client that presented the token, if one was authenticated. */
+  readonly presenter?: string;
 }
 
 /** What an operation gives: a value, or an expected refusal. An exception is neither; it is a surprise. */
 export type Outcome<T> =
-  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refused: Refused };
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
 
 /** An outcome that succeeded. */
 export function accept<T>(value: T): Outcome<T> {
@@ -60,6 +117,6 @@ export function accept<T>(value: T): Outcome<T> {
 }
 
 /** An outcome that was refused for `reason`. */
-export function refuse(reason: Refusal, more: Omit<Refused, 'reason'> = {}): Outcome<never> {
-  return { ok: false, refused: { reason, ...more } };
+export function refuse(reason: RefusalReason, more: Omit<Refusal, 'reason'> = {}): Outcome<never> {
+  return { ok: false, refusal: { reason, ...more } };
 }

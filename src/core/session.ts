@@ -29,9 +29,15 @@ export interface Session {
   readonly idleTtl: number;
   /** How long its access tokens live, in seconds. */
   readonly accessTokenTtl: number;
-  /** How often it was rotated. */
+  /** The highest number of a refresh token that was ever given out. */
   readonly generation: number;
-  /** When it was last rotated; null before the first time. The grace window is anchored here and does not slide. */
+  /** The generation whose exchange was the last; it may be exchanged again until one of its successors is used. */
+  readonly parent: number;
+  /** The generations above it, up to `generation`, are the successors of `parent`. None of them has been used. */
+  readonly floor: number;
+  /** Whether one of them was presented nevertheless: its parent is then good for the grace window alone. */
+  readonly parentDisowned: boolean;
+  /** When a refresh token was last exchanged; null before the first time. Both windows are anchored here. */
   readonly rotatedAt: Date | null;
   readonly revokedAt: Date | null;
   readonly revokedBy: RevokedBy | null;
@@ -43,18 +49,62 @@ export interface Session {
   readonly extras: Readonly<Record<string, unknown>>;
 }
 
+/** What of a session shows in its access tokens. */
+export type Attested = Pick<
+  Session,
+  | 'id'
+  | 'subject'
+  | 'clientId'
+  | 'scope'
+  | 'audience'
+  | 'claims'
+  | 'amr'
+  | 'acr'
+  | 'authTime'
+  | 'accessTokenTtl'
+  | 'expiresAt'
+  | 'idleExpiresAt'
+>;
+
+/** What of a session a refresh answers with: in the tokens, and beside them. */
+export type Answered = Attested & Pick<Session, 'generation' | 'extras'>;
+
 /** What ended a session. */
 export type RevokedBy = 'logout' | 'reuse' | 'service';
 
-/** A session as the database saw it at `now`, on the database's clock. */
-export interface Snapshot {
-  readonly session: Session;
+/** A session, or that much of it, as the database saw it at `now`, on the database's clock. */
+export interface Snapshot<Of extends Answered = Session> {
+  readonly session: Of;
   readonly now: Date;
 }
 
+/** Which of its deadlines the session is past, if any. */
+export function deadlinePassed({
+  session,
+  now,
+}: Snapshot): 'absolute_deadline' | 'idle_deadline' | undefined {
+  if (now >= session.expiresAt) return 'absolute_deadline';
+  return now >= session.idleExpiresAt ? 'idle_deadline' : undefined;
+}
+
+/** Which of its deadlines comes first. */
+export function firstDeadline({ expiresAt, idleExpiresAt }: Attested): 'absolute_deadline' | 'idle_deadline' {
+  return expiresAt <= idleExpiresAt ? 'absolute_deadline' : 'idle_deadline';
+}
+
 /** Whether the session is past its absolute or its idle deadline. */
-export function isExpired({ session, now }: Snapshot): boolean {
-  return now >= session.expiresAt || now >= session.idleExpiresAt;
+export function isExpired(snapshot: Snapshot): boolean {
+  return deadlinePassed(snapshot) !== undefined;
+}
+
+/**
+ * Whether a refresh now moves the idle deadline by more than a minute, or by more than a quarter of what the session
+ * may be idle: often enough that no active session runs into it, and seldom enough that hardly any refresh writes.
+ */
+export function isTouchDue({ session, now }: Snapshot): boolean {
+  const { expiresAt, idleExpiresAt, idleTtl } = session;
+  const next = Math.min(expiresAt.getTime(), now.getTime() + idleTtl * 1000);
+  return next - idleExpiresAt.getTime() > Math.min(60_000, idleTtl * 250);
 }
 
 /** Whether the session is that client's alone. */

@@ -8,8 +8,9 @@ export function fromNow(milliseconds: number): Date {
   return new Date(NOW.getTime() + milliseconds);
 }
 
-/** A live session that was never rotated, but for what `differently` says. */
+/** A live session that was never rotated, and has no siblings, but for what `differently` says. */
 export function aSession(differently: Partial<Session> = {}): Session {
+  const { generation = 0 } = differently;
   return {
     id: '0216f557-b78a-80af-9cc7-a1186ba43d4b',
     subject: 'ada',
@@ -26,7 +27,10 @@ export function aSession(differently: Partial<Session> = {}): Session {
     idleExpiresAt: fromNow(86_400_000),
     idleTtl: 86_400,
     accessTokenTtl: 900,
-    generation: 0,
+    generation,
+    parent: generation - 1,
+    floor: generation - 1,
+    parentDisowned: false,
     rotatedAt: null,
     revokedAt: null,
     revokedBy: null,
