@@ -1,26 +1,49 @@
 import type { RefreshPolicy } from '../core/policy.js';
-import type { RevokedBy, Snapshot } from '../core/session.js';
-import { saidBy } from './outage.js';
+import type { Answered, RevokedBy, Snapshot } from '../core/session.js';
 
 /**
  * What the rotation engine asks of the database: each verb touches one row in one statement, and
  * each change is a compare-and-set, so that nothing is locked between two statements and replicas need not know of each
  * other.
  *
- * Every verb throws StoreUnavailable if the database does not answer in time.
+ * Every verb throws Unavailable if the database does not answer in time.
  */
 export abstract class SessionStore {
   /**
-   * Turns the session from `generation` to the next and moves its idle deadline, if it is at `generation`, alive,
-   * outside its grace window and the presenter's. Gives the session after it, or undefined if it is not so.
+   * Uses `generation`: turns the session to its next one, moves its idle deadline and binds it to the presenter's key
+   * if that is to be, where `generation` is an unused successor, and the session alive, outside its grace window and
+   * the presenter's. Gives what a refresh answers with of the session after it, or undefined if it is not so.
    */
-  abstract rotate(id: string, generation: number, policy: RefreshPolicy): Promise<Snapshot | undefined>;
+  abstract rotate(
+    id: string,
+    generation: number,
+    policy: RefreshPolicy,
+  ): Promise<Snapshot<Answered> | undefined>;
 
   /**
    * As rotate, in one statement with others that ask at the same time, and without waiting: undefined also while
    * another transaction holds the session.
    */
-  abstract tryRotate(id: string, generation: number, policy: RefreshPolicy): Promise<Snapshot | undefined>;
+  abstract tryRotate(
+    id: string,
+    generation: number,
+    policy: RefreshPolicy,
+  ): Promise<Snapshot<Answered> | undefined>;
+
+  /**
+   * Turns a live session at `generation` to the next, which is one more successor of the parent that the session has,
+   * and moves its idle deadline; undefined if it is not so.
+   */
+  abstract recover(id: string, generation: number): Promise<Snapshot | undefined>;
+
+  /**
+   * Disowns the parent of a live session at `generation`, but for its grace window, and moves its idle deadline;
+   * undefined if it is not so.
+   */
+  abstract disownParent(id: string, generation: number): Promise<Snapshot | undefined>;
+
+  /** Binds a live session that has no key to the one of thumbprint `jkt`; undefined if it is not so. */
+  abstract bind(id: string, jkt: string): Promise<Snapshot | undefined>;
 
   /** Sets a session that is behind `generation` to it, and starts its grace window; undefined if it is not so. */
   abstract fastForward(id: string, generation: number): Promise<Snapshot | undefined>;
@@ -34,15 +57,6 @@ export abstract class SessionStore {
   /** The session and the database's time. */
   abstract find(id: string): Promise<Snapshot | undefined>;
 
-  /** Ends the session; false if it was ended before or is not there. */
-  abstract revoke(id: string, by: RevokedBy): Promise<boolean>;
-}
-
-/** The database does not answer, or not in time. Says nothing of the session: the same request may be sent again. */
-export class StoreUnavailable extends Error {
-  constructor(cause: unknown) {
-    const why = typeof cause === 'string' ? cause : saidBy(cause);
-    super(`The database does not answer${why && `: ${why}`}`, { cause });
-    this.name = 'StoreUnavailable';
-  }
+  /** Ends the session, and gives it; undefined if it was ended before or is not there. */
+  abstract revoke(id: string, by: RevokedBy): Promise<Snapshot | undefined>;
 }

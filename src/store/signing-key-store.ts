@@ -11,7 +11,7 @@ export interface StoredSigningKey {
   readonly activatesAt: Date;
 }
 
-/** What the key ring asks of the database. Every verb throws StoreUnavailable if the database does not answer. */
+/** What the key ring asks of the database. Every verb throws Unavailable if the database does not answer. */
 export abstract class SigningKeyStore {
   /** All keys and the database's time. */
   abstract all(): Promise<{ keys: StoredSigningKey[]; now: Date }>;

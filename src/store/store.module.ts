@@ -1,18 +1,24 @@
 import { Global, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
+import { isWorker } from '../workers/ask-primary.js';
+import { BulkRevocations } from './bulk-revocations.js';
 import { ClientStore } from './client-store.js';
-import { Database } from './database.js';
-import { PrismaClientStore } from './prisma-client-store.js';
-import { PrismaSessionDirectory } from './prisma-session-directory.js';
-import { PrismaSessionStore } from './prisma-session-store.js';
-import { PrismaSigningKeyStore } from './prisma-signing-key-store.js';
-import { PrismaUsedJtis } from './prisma-used-jtis.js';
-import { SessionDirectory } from './session-directory.js';
+import { Database } from './database/database.js';
+import { PrismaBulkRevocations } from './prisma/prisma-bulk-revocations.js';
+import { PrismaClientStore } from './prisma/prisma-client-store.js';
+import { PrismaRateCounts } from './prisma/prisma-rate-counts.js';
+import { PrismaSessionRegistry } from './prisma/prisma-session-registry.js';
+import { PrismaSessionStore } from './prisma/prisma-session-store.js';
+import { PrismaSigningKeyStore } from './prisma/prisma-signing-key-store.js';
+import { PrismaUsedJtis } from './prisma/prisma-used-jtis.js';
+import { PrimaryRateCounts } from './primary-rate-counts.js';
+import { RateCounts } from './rate-counts.js';
+import { SessionRegistry } from './session-registry.js';
 import { SessionStore } from './session-store.js';
 import { SigningKeyStore } from './signing-key-store.js';
 import { UsedJtis } from './used-jtis.js';
-import { prepareSchema } from './schema-check.js';
+import { prepareSchema } from './database/schema-check.js';
 
 /** The database, as the ports that the rest of the service knows. */
 @Global()
@@ -24,12 +30,29 @@ import { prepareSchema } from './schema-check.js';
       inject: [Database, CONFIG],
       useFactory: (database: Database, { batchSize }: Config) => new PrismaSessionStore(database, batchSize),
     },
-    { provide: SessionDirectory, useClass: PrismaSessionDirectory },
+    PrismaBulkRevocations,
+    { provide: BulkRevocations, useExisting: PrismaBulkRevocations },
+    { provide: SessionRegistry, useClass: PrismaSessionRegistry },
     { provide: SigningKeyStore, useClass: PrismaSigningKeyStore },
     { provide: ClientStore, useClass: PrismaClientStore },
     { provide: UsedJtis, useClass: PrismaUsedJtis },
+    {
+      provide: RateCounts,
+      inject: [Database, CONFIG],
+      useFactory: (database: Database, { rateLimits }: Config) =>
+        isWorker && rateLimits.store === 'memory' ? new PrimaryRateCounts() : new PrismaRateCounts(database),
+    },
   ],
-  exports: [Database, SessionStore, SessionDirectory, SigningKeyStore, ClientStore, UsedJtis],
+  exports: [
+    Database,
+    SessionStore,
+    SessionRegistry,
+    BulkRevocations,
+    SigningKeyStore,
+    ClientStore,
+    UsedJtis,
+    RateCounts,
+  ],
 })
 export class StoreModule implements OnModuleInit, OnApplicationShutdown {
   constructor(

@@ -4,7 +4,7 @@ export abstract class UsedJtis {
    * Uses `jti` of `issuer` (a client, a key); false if it was used before. Remembered for `seconds`, after which the
    * proof or assertion that carries it must be too old anyway.
    *
-   * @throws StoreUnavailable if the database does not answer in time
+   * @throws Unavailable if the database does not answer in time
    */
   abstract use(issuer: string, jti: string, seconds: number): Promise<boolean>;
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Database } from '../../src/store/database.ts';
+import { Database } from '../../src/store/database/database.ts';
 import { TestDatabase } from '../support/database.ts';
 import { runBuilt } from './run-built.ts';
 
@@ -49,6 +49,7 @@ async function openEmbedded(): Promise<Backend> {
     `CREATE SCHEMA clock`,
     `CREATE TABLE clock.time AS SELECT date_trunc('milliseconds', pg_catalog.now()) AS at`,
     `CREATE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT at FROM clock.time'`,
+    `CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT at FROM clock.time'`,
     // There is one connection, so this lasts.
     `SET search_path = clock, pg_catalog, public`,
   ])

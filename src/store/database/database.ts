@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import { PrismaPGlite } from 'pglite-prisma-adapter';
+import type { DatabaseConfig } from '../../config/config.js';
+import { isPooled, serversOf } from '../../config/database-url.js';
+import { PrismaClient } from '../../generated/prisma/client.js';
+import { lockDirectory } from './directory-lock.js';
+import { isOutage, saidBy } from './outage.js';
+import { Unavailable } from '../../core/unavailable.js';
+import { ServerAdapter } from './server-adapter.js';
+import { clientOf } from './writable-server.js';
+
+/** The longest that a statement may take, in milliseconds, a connection included: a client is then told to retry. */
+export const ANSWER_WITHIN = 1_700;
+/** A server that has not even cancelled the statement by then is gone, and its connection is given up. */
+const GIVE_UP_AFTER = ANSWER_WITHIN + 300;
+const CONNECT_WITHIN = 1_200;
+const CONNECTIONS = 10;
+/**
+ * How long a connection is used, in seconds, give or take a tenth, so that replicas which start together do not all
+ * connect together ever after. A connection keeps its plans until the table's statistics change, and what was planned
+ * on a small table may read a large one from end to end.
+ */
+const LIFETIME = 120 * (0.9 + 0.2 * Math.random());
+
+/** The connection to PostgreSQL, a server's or the embedded one. */
+export class Database {
+  private constructor(
+    /** What migrations run over. */
+    readonly adapter: SqlMigrationAwareDriverAdapterFactory,
+    private readonly prisma: PrismaClient,
+    private readonly release: () => Promise<void>,
+  ) {}
+
+  /**
+   * Opens the database. A server is not connected to before the first statement, which may take its time only if
+   * `unhurried`.
+   *
+   * @param how.lifetime how long a connection to a server is used, in seconds
+   * @throws DirectoryInUse if another process uses the folder of the embedded database
+   */
+  static async open(
+    config: DatabaseConfig,
+    { unhurried = false, lifetime = LIFETIME } = {},
+  ): Promise<Database> {
+    if (config.kind === 'embedded') return Database.openEmbedded(config.directory);
+    // The adapter reads a timestamp's digits and takes them for UTC. A role may have a statement_timeout of its own.
+    const parameters = ['TimeZone=UTC', ...(unhurried ? ['statement_timeout=0'] : [])];
+    const servers = serversOf(config.url).map((url) => withParameters(url, parameters));
+    const adapter = new ServerAdapter(
+      {
+        connectionString: servers[0]!,
+        ...(servers.length > 1 && { Client: clientOf(servers) }),
+        max: CONNECTIONS,
+        maxLifetimeSeconds: lifetime,
+        connectionTimeoutMillis: CONNECT_WITHIN,
+        ...(!unhurried && {
+          query_timeout: GIVE_UP_AFTER,
+          // PgBouncer takes no such parameters: there, they are the role's.
+          ...(!isPooled(config.url) && {
+            statement_timeout: ANSWER_WITHIN,
+            idle_in_transaction_session_timeout: GIVE_UP_AFTER,
+          }),
+        }),
+        application_name: 'ratchet',
+        keepAlive: true,
+      },
+      { statementNameGenerator: ({ sql }) => statementName(sql) },
+    );
+    const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' });
+    return new Database(adapter, prisma, () => prisma.$disconnect());
+  }
+
+  private static async openEmbedded(directory: string): Promise<Database> {
+    mkdirSync(directory, { recursive: true });
+    const unlock = await lockDirectory(directory);
+    const server = await PGlite.create(join(directory, 'postgres'));
+    await server.exec(`SET TIME ZONE 'UTC'`);
+    const adapter = new PrismaPGlite(server);
+    const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' });
+    return new Database(adapter, prisma, async () => {
+      await prisma.$disconnect();
+      await server.close();
+      unlock();
+    });
+  }
+
+  /**
+   * Does `work`.
+   *
+   * @throws Unavailable if the database cannot be reached or does not answer in time; the work may then have
+   * been done all the same
+   */
+  async run<T>(work: (prisma: PrismaClient) => Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Unavailable('database', 'no answer in time')), ANSWER_WITHIN);
+    });
+    try {
+      return await Promise.race([work(this.prisma), late]);
+    } catch (error) {
+      throw isOutage(error) ? new Unavailable('database', saidBy(error), error) : error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Asks for an answer. @throws Unavailable if none comes */
+  async ping(): Promise<void> {
+    await this.run((prisma) => prisma.$queryRaw`SELECT 1`);
+  }
+
+  /** Closes all connections. */
+  close(): Promise<void> {
+    return this.release();
+  }
+}
+
+/** A URL whose sessions begin with `parameters`, such as `TimeZone=UTC`, beside those that it has. */
+function withParameters(url: string, parameters: readonly string[]): string {
+  const parsed = new URL(url);
+  const options = parsed.searchParams.get('options');
+  const all = [options, ...parameters.map((parameter) => `-c ${parameter}`)];
+  parsed.searchParams.set('options', all.filter(Boolean).join(' '));
+  return parsed.toString();
+}
+
+/** What the names of the service's prepared statements begin with. */
+export const STATEMENT_PREFIX = 'ratchet_';
+
+const statementNames = new Map<string, string>();
+
+/**
+ * A short name for each of the few statements, so that PostgreSQL parses and plans it once a connection. Every process
+ * gives a statement the same one: behind a pooler they may share a connection.
+ */
+function statementName(sql: string): string {
+  let name = statementNames.get(sql);
+  if (!name) {
+    name = STATEMENT_PREFIX + createHash('sha256').update(sql).digest('hex').slice(0, 16);
+    statementNames.set(sql, name);
+  }
+  return name;
+}

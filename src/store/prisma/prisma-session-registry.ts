@@ -1,0 +1,97 @@
+import { Injectable } from '@nestjs/common';
+import type { Snapshot } from '../../core/session.js';
+import { Prisma } from '../../generated/prisma/client.js';
+import { Database } from '../database/database.js';
+import { PrismaBulkRevocations } from './prisma-bulk-revocations.js';
+import {
+  SessionRegistry,
+  type Ended,
+  type NewSession,
+  type SessionChange,
+  type SessionCursor,
+  type Spared,
+  type Whose,
+} from '../session-registry.js';
+import { Unavailable } from '../../core/unavailable.js';
+import { IS_LIVE, SESSION_COLUMNS, SESSIONS_READ, toSnapshot, type SessionRow } from './session-row.js';
+
+/** The session registry on PostgreSQL. */
+@Injectable()
+export class PrismaSessionRegistry extends SessionRegistry {
+  constructor(
+    private readonly database: Database,
+    private readonly bulk: PrismaBulkRevocations,
+  ) {
+    super();
+  }
+
+  override async open(session: NewSession): Promise<Snapshot> {
+    const expiresAt = Prisma.sql`now() + ${session.maxTtl}::int * interval '1 second'`;
+    const idleExpiresAt = Prisma.sql`LEAST(${expiresAt}, now() + ${session.idleTtl}::int * interval '1 second')`;
+    // A client that is being removed is waited for: a session that it was too late for would survive it.
+    const [snapshot] = await this.query(Prisma.sql`
+      WITH client AS (SELECT id FROM clients WHERE id = ${session.clientId} FOR KEY SHARE)
+      INSERT INTO sessions (id, subject, client_id, scope, audience, claims, device, amr, acr, auth_time, created_at,
+        expires_at, idle_expires_at, idle_ttl, access_token_ttl, client_bound, dpop_jkt, extras)
+      SELECT ${session.id}::uuid, ${session.subject}, ${session.clientId}, ${session.scope}, ${session.audience}::text[],
+        ${JSON.stringify(session.claims)}::jsonb, ${session.device}, ${session.amr}::text[], ${session.acr},
+        COALESCE(${session.authTime ?? null}::timestamptz, now()), now(), ${expiresAt}, ${idleExpiresAt},
+        ${session.idleTtl}::int, ${session.accessTokenTtl}::int, ${session.clientBound}::boolean, ${session.dpopJkt},
+        ${JSON.stringify(session.extras)}::jsonb
+      WHERE NOT ${session.clientBound}::boolean OR EXISTS (SELECT FROM client)
+      RETURNING ${SESSION_COLUMNS}`);
+    if (!snapshot) throw new Unavailable('client_removed');
+    return snapshot;
+  }
+
+  override list(subject: string, limit: number, cursor?: SessionCursor): Promise<Snapshot[]> {
+    const after = cursor
+      ? Prisma.sql`AND (created_at, sessions.id) < (${cursor.createdAt}::timestamptz, ${cursor.id}::uuid)`
+      : Prisma.empty;
+    return this.query(Prisma.sql`
+      SELECT ${SESSIONS_READ} WHERE subject = ${subject} ${after}
+      ORDER BY created_at DESC, sessions.id DESC LIMIT ${limit}::int`);
+  }
+
+  override async amend(id: string, change: SessionChange): Promise<Snapshot | undefined> {
+    const claims = change.claims === undefined ? null : JSON.stringify(change.claims);
+    const [snapshot] = await this.query(Prisma.sql`
+      UPDATE sessions SET claims = COALESCE(${claims}::jsonb, claims),
+        scope = CASE WHEN ${change.scope !== undefined} THEN ${change.scope ?? null} ELSE scope END
+      WHERE id = ${id}::uuid AND ${IS_LIVE} RETURNING ${SESSION_COLUMNS}`);
+    return snapshot;
+  }
+
+  override async revokeAll(whose: Whose, spared: Spared = {}): Promise<Ended | undefined> {
+    // A subject has a few, mostly: they are ended in one statement, which leaves nothing behind.
+    const isLogout = whose !== 'everybody' && 'subject' in whose && spared.before === undefined;
+    const few = isLogout ? await this.bulk.endFew(whose, spared) : undefined;
+    if (few && !few.last) return { revoked: few.marked, pending: false };
+    const ending = await this.bulk.add(whose, spared);
+    const rest = ending && (await this.bulk.carryOut(ending, few?.last));
+    return rest && { ...rest, revoked: (few?.marked ?? 0) + rest.revoked };
+  }
+
+  override async sweep(
+    limit: number,
+    after?: string,
+  ): Promise<{ last: string | undefined; deleted: number }> {
+    const [swept] = await this.database.run(
+      (prisma) => prisma.$queryRaw<{ last: string | null; deleted: number }[]>`
+        WITH page AS (
+          SELECT id FROM sessions WHERE id > ${after ?? '00000000-0000-0000-0000-000000000000'}::uuid ORDER BY id LIMIT ${limit}::int
+        ), gone AS (
+          DELETE FROM sessions USING page WHERE sessions.id = page.id
+            AND LEAST(expires_at, idle_expires_at) < now() - interval '1 day'
+          RETURNING sessions.id
+        )
+        SELECT (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last, (SELECT count(*)::int FROM gone) AS deleted`,
+    );
+    return { last: swept!.last ?? undefined, deleted: swept!.deleted };
+  }
+
+  private async query(sql: Prisma.Sql): Promise<Snapshot[]> {
+    const rows = await this.database.run((prisma) => prisma.$queryRaw<SessionRow[]>(sql));
+    return rows.map(toSnapshot);
+  }
+}

@@ -1,0 +1,77 @@
+import type { Session, Snapshot } from '../core/session.js';
+
+/** What a session is opened with; the database adds its times. Lifetimes in seconds. */
+export type NewSession = Pick<
+  Session,
+  | 'id'
+  | 'subject'
+  | 'clientId'
+  | 'scope'
+  | 'audience'
+  | 'claims'
+  | 'device'
+  | 'amr'
+  | 'acr'
+  | 'idleTtl'
+  | 'accessTokenTtl'
+  | 'clientBound'
+  | 'dpopJkt'
+  | 'extras'
+> & {
+  /** From now to the absolute deadline. */
+  readonly maxTtl: number;
+  /** When the subject signed in; now if absent. */
+  readonly authTime?: Date;
+};
+
+/** What a login backend may change of a session. */
+export type SessionChange = Partial<Pick<Session, 'claims' | 'scope'>>;
+
+/** Where a page of a list ends: sessions are listed by creation, newest first. */
+export interface SessionCursor {
+  readonly createdAt: Date;
+  readonly id: string;
+}
+
+/** Whose sessions are ended: a subject's, those that name a client id (bound to that client or not), or all. */
+export type Whose = { readonly subject: string } | { readonly clientId: string } | 'everybody';
+
+/** Which of them are not. */
+export interface Spared {
+  /** Those that were opened after this time; if it is absent, after now. */
+  readonly before?: Date | undefined;
+  /** The one of this id. */
+  readonly except?: string | undefined;
+}
+
+/** What came of ending many sessions. */
+export interface Ended {
+  /** How many rows tell so. */
+  readonly revoked: number;
+  /** Whether others are still to follow: all sessions are ended, whether their rows tell so or not. */
+  readonly pending: boolean;
+}
+
+/**
+ * What login backends and support ask of the database. Every verb throws Unavailable if the database does not
+ * answer in time.
+ */
+export abstract class SessionRegistry {
+  /** Inserts a session. */
+  abstract open(session: NewSession): Promise<Snapshot>;
+
+  /** Up to `limit` sessions of a subject, newest first, ended ones included, from after `cursor`. */
+  abstract list(subject: string, limit: number, cursor?: SessionCursor): Promise<Snapshot[]>;
+
+  /** Changes a session that is not ended; undefined if there is none. */
+  abstract amend(id: string, change: SessionChange): Promise<Snapshot | undefined>;
+
+  /** Ends live sessions, however many they are; undefined if `before` is later than now. */
+  abstract revokeAll(whose: Whose, spared?: Spared): Promise<Ended | undefined>;
+
+  /**
+   * Looks at the next `limit` sessions after the id `after` and deletes those that have been dead for a day. Gives the
+   * last id looked at, undefined at the end, and how many were deleted.
+   */
+  abstract sweep(limit: number, after?: string): Promise<{ last: string | undefined; deleted: number }>;
+}

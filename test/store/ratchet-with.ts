@@ -1,0 +1,12 @@
+import { Ratchet } from '../../src/auth/ratchet.ts';
+import type { Config } from '../../src/config/config.ts';
+import type { SessionStore } from '../../src/store/session-store.ts';
+
+/** A ratchet with these windows, in milliseconds, over a store. */
+export function ratchetWith(
+  { grace, recovery }: { readonly grace: number; readonly recovery: number },
+  store: SessionStore,
+): Ratchet {
+  const config: Partial<Config> = { rotationGrace: grace, recoveryWindow: recovery };
+  return new Ratchet(config as Config, store);
+}
