@@ -1,105 +1,179 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Param,
+  Patch,
+  Post,
+  Query,
+  Req,
+  UseGuards,
+} from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiCreatedResponse,
   ApiNoContentResponse,
   ApiOkResponse,
   ApiOperation,
-  ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import type { Client } from '../core/client.js';
-import { ApiErrorResponseDto } from '../http/api-error.dto.js';
-import { ServiceError } from '../http/service-error.js';
+import { ApiErrorResponseDto } from '../http/errors/api-error.dto.js';
+import { BodyFailures, failsWith } from '../http/errors/fails-with.js';
+import { RefusalException } from '../http/errors/http-refusal.js';
+import { ApiException } from '../http/errors/api.exception.js';
+import { recordOf } from '../http/request-record.js';
 import { ServiceKeyGuard } from '../http/service-key.guard.js';
+import { ForRole } from '../http/service-role.js';
+import { KnownMembersGuard } from '../http/validation/known-members.guard.js';
 import { ClientStore } from '../store/client-store.js';
-import { ClientDto, RegisterClientDto, RegisteredClientDto } from './clients.dto.js';
+import { readCursor, viewClient, writeCursor } from './client-view.js';
+import { ClientsService, type Registration } from './clients.service.js';
+import {
+  AmendClientDto,
+  ClientDto,
+  ClientPageDto,
+  ListClientsDto,
+  NewSecretDto,
+  RegisterClientDto,
+  RegisteredClientDto,
+} from './clients.dto.js';
 
-const Fails = (status: number, description: string): MethodDecorator & ClassDecorator =>
-  ApiResponse({ status, description, type: ApiErrorResponseDto });
+const NO_CURSOR = {
+  in: 'query',
+  name: 'cursor',
+  message: 'cursor must be the next of a page before',
+} as const;
+const Fails = failsWith(ApiErrorResponseDto);
 
 /** Registers the clients of the OAuth contract. */
 @ApiTags('Clients')
 @ApiBearerAuth('serviceKey')
 @Fails(400, 'The request is not as described')
 @Fails(401, 'The service key is missing or wrong')
+@Fails(429, 'Too many wrong service keys; see Retry-After')
 @Fails(503, 'The database does not answer; see Retry-After')
 @Controller('clients')
-@UseGuards(ServiceKeyGuard)
+@UseGuards(ServiceKeyGuard, KnownMembersGuard)
+@ForRole('clients')
 export class ClientsController {
-  constructor(private readonly clients: ClientStore) {}
+  constructor(
+    private readonly registry: ClientsService,
+    private readonly clients: ClientStore,
+  ) {}
 
   @Post()
+  @BodyFailures(ApiErrorResponseDto)
   @ApiOperation({ operationId: 'ClientsController_register', summary: 'Register an OAuth client' })
   @ApiCreatedResponse({ type: RegisteredClientDto })
   @Fails(409, 'There is a client of this id')
-  async register(@Body() body: RegisterClientDto): Promise<RegisteredClientDto> {
-    const authMethod = body.authMethod ?? 'client_secret_basic';
-    const secret = authMethod.startsWith('client_secret') ? randomBytes(32).toString('base64url') : undefined;
-    const client: Omit<Client, 'createdAt'> = {
-      id: body.id,
-      name: body.name ?? null,
-      authMethod,
-      // A secret of 256 random bits needs no slow hash: there is nothing to guess.
-      secretHash: secret === undefined ? null : createHash('sha256').update(secret).digest(),
-      jwks: authMethod === 'private_key_jwt' ? body.jwks! : null,
-      refreshMode: body.refreshMode ?? 'rotate',
-      dpopRequired: body.dpopRequired ?? false,
-      scope: body.scope ?? null,
-      accessTokenTtl: body.lifetimes?.accessToken ?? null,
-      idleTtl: body.lifetimes?.idle ?? null,
-      maxTtl: body.lifetimes?.max ?? null,
-    };
-    if (!(await this.clients.add(client))) {
-      throw new ServiceError(409, { message: 'There is a client of this id', code: 'CLIENT_EXISTS' });
-    }
-    const registered = view((await this.clients.find(client.id))!);
-    return secret === undefined ? registered : Object.assign(registered, { secret });
+  async register(
+    @Body() body: RegisterClientDto,
+    @Req() request: FastifyRequest,
+  ): Promise<RegisteredClientDto> {
+    const registered = await this.registry.register(body);
+    if (!registered)
+      throw new ApiException(409, { message: 'There is a client of this id', code: 'CLIENT_EXISTS' });
+    return shownOnce(registered, request);
   }
 
   @Get()
-  @ApiOperation({ operationId: 'ClientsController_list', summary: 'List the clients' })
-  @ApiOkResponse({ type: [ClientDto] })
-  async list(): Promise<ClientDto[]> {
-    return (await this.clients.list()).map(view);
+  @ApiOperation({ operationId: 'ClientsController_list', summary: 'List the clients, by id' })
+  @ApiOkResponse({ type: ClientPageDto })
+  async list(@Query() { limit = 20, cursor }: ListClientsDto): Promise<ClientPageDto> {
+    const after = cursor === undefined ? undefined : readCursor(cursor);
+    if (cursor !== undefined && after === undefined)
+      throw new RefusalException({ reason: 'invalid_request', flaws: [NO_CURSOR] });
+    const { clients, last } = await this.registry.list(limit, after);
+    return { clients: clients.map(viewClient), next: last ? writeCursor(last) : null };
   }
 
   @Get(':id')
   @ApiOperation({ operationId: 'ClientsController_read', summary: 'Read a client' })
   @ApiOkResponse({ type: ClientDto })
   @Fails(404, 'There is no such client')
-  async read(@Param('id') id: string): Promise<ClientDto> {
+  async read(@Param('id') id: string, @Req() request: FastifyRequest): Promise<ClientDto> {
     const client = await this.clients.find(id);
-    if (!client) throw new ServiceError(404, { message: 'There is no such client', code: 'NOT_FOUND' });
-    return view(client);
+    if (!client) throw noClient();
+    return shown(client, request);
+  }
+
+  @Patch(':id')
+  @BodyFailures(ApiErrorResponseDto)
+  @ApiOperation({
+    operationId: 'ClientsController_amend',
+    summary: 'Change a client; its sessions go on. What is null goes back to what is configured',
+  })
+  @ApiOkResponse({ type: ClientDto })
+  @Fails(404, 'There is no such client')
+  async amend(
+    @Param('id') id: string,
+    @Body() body: AmendClientDto,
+    @Req() request: FastifyRequest,
+  ): Promise<ClientDto> {
+    const amended = await this.registry.amend(id, body);
+    if (!amended) throw noClient();
+    return shown(amended, request);
+  }
+
+  @Post(':id/secrets')
+  @BodyFailures(ApiErrorResponseDto)
+  @ApiOperation({
+    operationId: 'ClientsController_replaceSecret',
+    summary:
+      'Make a new secret for a client, beside which the old one stays good for a while; its sessions go on',
+  })
+  @ApiCreatedResponse({ type: RegisteredClientDto })
+  @Fails(404, 'There is no such client')
+  @Fails(409, 'The client has no secret, or two already and `keep` does not say which one stays')
+  async replaceSecret(
+    @Param('id') id: string,
+    @Body() body: NewSecretDto,
+    @Req() request: FastifyRequest,
+  ): Promise<RegisteredClientDto> {
+    const registered = await this.registry.replaceSecret(id, body);
+    if (!registered) throw noClient();
+    return shownOnce(registered, request);
+  }
+
+  @Delete(':id/secrets/previous')
+  @BodyFailures(ApiErrorResponseDto)
+  @HttpCode(204)
+  @ApiOperation({
+    operationId: 'ClientsController_endPreviousSecret',
+    summary: 'End the secret before the newest one, before its time',
+  })
+  @ApiNoContentResponse({ description: 'The newest secret of the client is the only one' })
+  async endPreviousSecret(@Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
+    if (await this.clients.endPreviousSecret(id)) recordOf(request).clientId = id;
   }
 
   @Delete(':id')
+  @BodyFailures(ApiErrorResponseDto)
   @HttpCode(204)
   @ApiOperation({ operationId: 'ClientsController_remove', summary: 'Remove a client and end its sessions' })
   @ApiNoContentResponse({ description: 'There is no such client any more' })
-  async remove(@Param('id') id: string): Promise<void> {
-    await this.clients.remove(id);
+  async remove(@Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
+    if (await this.clients.remove(id)) recordOf(request).clientId = id;
   }
 }
 
-function view(client: Client): ClientDto {
-  const { name, jwks, scope, accessTokenTtl, idleTtl, maxTtl } = client;
-  const lifetimes = {
-    ...(accessTokenTtl !== null && { accessToken: accessTokenTtl }),
-    ...(idleTtl !== null && { idle: idleTtl }),
-    ...(maxTtl !== null && { max: maxTtl }),
-  };
-  return {
-    id: client.id,
-    ...(name !== null && { name }),
-    authMethod: client.authMethod,
-    ...(jwks !== null && { jwks: { ...jwks } }),
-    refreshMode: client.refreshMode,
-    dpopRequired: client.dpopRequired,
-    ...(scope !== null && { scope }),
-    ...(Object.keys(lifetimes).length > 0 && { lifetimes }),
-    createdAt: client.createdAt.toISOString(),
-  };
+/**
+ * A client as the API shows it, which the request's line of the log names: one that there is, and not whatever stood in
+ * its place in a path.
+ */
+function shown(client: Client, request: FastifyRequest): ClientDto {
+  recordOf(request).clientId = client.id;
+  return viewClient(client);
+}
+
+function shownOnce({ client, secret }: Registration, request: FastifyRequest): RegisteredClientDto {
+  return Object.assign(shown(client, request), secret === undefined ? {} : { secret });
+}
+
+function noClient(): ApiException {
+  return new ApiException(404, { message: 'There is no such client', code: 'NOT_FOUND' });
 }

@@ -14,12 +14,20 @@ export function serversOf(url: string): string[] {
   return named && servers.every(isPostgresUrl) ? servers : [];
 }
 
+/** Whether `url` says that PgBouncer stands before the servers. */
+export function isPooled(url: string): boolean {
+  return new URL(serversOf(url)[0]!).searchParams.get('pgbouncer') === 'true';
+}
+
 /** What is wrong with a `DATABASE_URL`, if anything is. */
 export function mistakeIn(url: string): string | undefined {
   const servers = serversOf(url);
   if (servers.length === 0) return 'is not a postgresql:// URL';
   if (new Set(servers).size < servers.length) return 'names a server twice';
-  const asked = new URL(servers[0]!).searchParams.get('target_session_attrs');
+  const { searchParams } = new URL(servers[0]!);
+  const pooled = searchParams.get('pgbouncer') ?? 'false';
+  if (!['true', 'false'].includes(pooled)) return `has pgbouncer=${pooled}, which is neither true nor false`;
+  const asked = searchParams.get('target_session_attrs');
   if (servers.length === 1 || WRITABLE.includes(asked)) return undefined;
   return `asks for a server with target_session_attrs=${asked}, but Ratchet must write; leave it out`;
 }

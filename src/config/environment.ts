@@ -1,11 +1,14 @@
 import { isIP } from 'node:net';
-import type { Config, ContractMount, DatabaseConfig, LogLevel } from './config.js';
+import { availableParallelism } from 'node:os';
+import type { Config, ContractMount, DatabaseConfig, KnownContract, LogLevel } from './config.js';
 import { mistakeIn } from './database-url.js';
+import { formatDuration } from './duration.js';
 import { embeddedSecrets } from './embedded-secrets.js';
-import { readCookie, readIssuer, readOrigins, readTrustProxy } from './network.js';
-import { readRefreshTokenKeys, readServiceKeys, readSigning } from './secrets.js';
+import { readAudience, readCookie, readIssuer, readOrigins, readTrustProxy } from './network.js';
+import { readRefreshTokenKeys, readServiceKeys } from './secrets.js';
 import { Settings } from './settings.js';
-import { splitOnce } from './text.js';
+import { readSigning } from './signing.js';
+import { isPlainPath, splitOnce } from './text.js';
 
 /** The environment does not make a configuration. The message has a line for every mistake. */
 export class ConfigError extends Error {
@@ -18,19 +21,21 @@ export class ConfigError extends Error {
 }
 
 const PLEC: ContractMount = { name: 'plec', prefix: '' };
+/** Unless the operator says otherwise: over a weekend, in milliseconds. */
+const RECOVERY_WINDOW = 3 * 86_400_000;
 const LOG_LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 
 /**
  * The configuration that `environment` describes: the only place where the environment is read. In embedded mode
  * it makes the data folder and its secrets.
  *
- * @param contractNames the contracts that `CONTRACTS` may name
+ * @param known the contracts that `CONTRACTS` may name
  * @param inEmbeddedMode what is mounted on the embedded database if it names none: everything, to be tried
  * @throws ConfigError with every mistake at once
  */
 export function readConfig(
   environment: Readonly<Record<string, string | undefined>>,
-  contractNames: readonly string[],
+  known: readonly KnownContract[],
   inEmbeddedMode: readonly ContractMount[] = [PLEC],
 ): Config {
   const settings = new Settings(environment);
@@ -45,35 +50,43 @@ export function readConfig(
     idle: settings.seconds('SESSION_IDLE_TTL', '14d', '1s', '3650d'),
     max: settings.seconds('SESSION_MAX_TTL', '90d', '1s', '3650d'),
   };
+  const rotationGrace = settings.duration('ROTATION_GRACE', '10s', '0', '60s');
+  const recoveryWindow = readRecoveryWindow(settings, lifetimes.idle * 1000);
   const config = {
     production,
     host,
     port,
     database,
-    batchSize: settings.integer('BATCH_SIZE', 256, 1, 1_000),
+    workers: workersOf(settings, database),
+    batchSize: settings.integer('BATCH_SIZE', 1_000, 1, 1_000),
     refreshTokenKeys: readRefreshTokenKeys(settings, secrets),
     serviceKeys: readServiceKeys(settings, secrets),
     contracts: readContracts(
       settings,
-      contractNames,
+      known.map(({ name }) => name),
       database?.kind === 'embedded' ? inEmbeddedMode : [PLEC],
     ),
     issuer,
-    audience: settings.text('AUDIENCE') ?? issuer,
+    audience: readAudience(settings, production, issuer),
     signing: readSigning(settings),
     lifetimes,
-    rotationGrace: settings.duration('ROTATION_GRACE', '10s', '0', '60s'),
+    rotationGrace,
+    recoveryWindow: rotationGrace === 0 ? 0 : recoveryWindow,
     allowedOrigins: readOrigins(settings, 'ALLOWED_ORIGINS'),
     playgroundOrigins: readOrigins(settings, 'PLAYGROUND_ORIGINS'),
-    cookie: readCookie(settings),
-    nestAuthTokenType: readNestAuthTokenType(settings),
+    cookie: readCookie(settings, issuer),
+    contractSettings: Object.fromEntries(known.map((each) => [each.name, each.settings?.(settings)])),
     docs: settings.choice('DOCS', 'on', ['on', 'off']) === 'on',
+    dryRun: settings.choice('DRY_RUN', 'on', ['on', 'samples', 'off']),
     trustProxy: readTrustProxy(settings),
     rateLimits: {
       perAddress: settings.integer('RATE_LIMIT_PER_ADDRESS', 600, 0, 1_000_000_000),
       perSession: settings.integer('RATE_LIMIT_PER_SESSION', 120, 0, 1_000_000_000),
+      wrongServiceKeys: settings.integer('RATE_LIMIT_WRONG_SERVICE_KEYS', 30, 0, 1_000_000_000),
+      store: settings.choice('RATE_LIMIT_STORE', 'memory', ['memory', 'postgresql']),
     },
-    logLevel: settings.choice('LOG_LEVEL', 'info', LOG_LEVELS),
+    logSubjects: settings.choice('LOG_SUBJECTS', 'plain', ['plain', 'hashed', 'off']),
+    logLevel: logLevelOf(settings),
   };
   if (settings.mistakes.length > 0) throw new ConfigError(settings.mistakes);
   return deepFreeze(config as unknown as Config);
@@ -87,8 +100,33 @@ export function readDatabase(environment: Readonly<Record<string, string | undef
   return database;
 }
 
+/**
+ * Only how many processes `environment` asks for and how much they log, for the one that watches over them; it takes what is
+ * wrong for the default, since a worker that reads the whole configuration says what is.
+ */
+export function readWorkers(
+  environment: Readonly<Record<string, string | undefined>>,
+): Pick<Config, 'workers' | 'logLevel'> {
+  const settings = new Settings(environment);
+  return { workers: workersOf(settings), logLevel: logLevelOf(settings) };
+}
+
+function workersOf(settings: Settings, database?: DatabaseConfig): number {
+  const workers =
+    settings.text('WORKERS')?.toLowerCase() === 'auto'
+      ? availableParallelism()
+      : settings.integer('WORKERS', 1, 1, 256);
+  if (workers === 1 || database?.kind !== 'embedded') return workers;
+  return settings.mistake('WORKERS', 'is for one process on the embedded database; set DATABASE_URL', 1);
+}
+
+function logLevelOf(settings: Settings): LogLevel {
+  return settings.choice('LOG_LEVEL', 'info', LOG_LEVELS);
+}
+
 function databaseOf(settings: Settings, production: boolean): DatabaseConfig | undefined {
   const url = settings.text('DATABASE_URL');
+  if (settings.faults('DATABASE_URL')) return;
   if (url) {
     const mistake = mistakeIn(url);
     if (!mistake) return { kind: 'postgresql', url };
@@ -106,6 +144,12 @@ function databaseOf(settings: Settings, production: boolean): DatabaseConfig | u
   return { kind: 'embedded', directory: settings.text('DATA_DIR') ?? './data' };
 }
 
+/** At most the idle lifetime, after which there is nothing to recover. */
+function readRecoveryWindow(settings: Settings, idle: number): number {
+  const otherwise = formatDuration(Math.min(RECOVERY_WINDOW, idle));
+  return settings.duration('RECOVERY_WINDOW', otherwise, '0', formatDuration(idle));
+}
+
 function readContracts(
   settings: Settings,
   known: readonly string[],
@@ -116,17 +160,12 @@ function readContracts(
     const [name, prefix] = splitOnce(item, '@');
     if (!known.includes(name))
       return { mistake: `"${name}" is not a contract; there are ${known.join(', ')}` };
-    if (prefix && !/^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9_.~-]+)+$/.test(prefix))
+    if (prefix && !isPlainPath(prefix))
       return { mistake: `the prefix "${prefix}" is not a path such as /watchr` };
     return { value: { name, prefix } };
   });
   if (mounts.length > 0 || settings.faults('CONTRACTS')) return mounts;
   return settings.mistake('CONTRACTS', 'names no contract', mounts);
-}
-
-function readNestAuthTokenType(settings: Settings): Config['nestAuthTokenType'] {
-  const name = 'NEST_AUTH_TOKEN_TYPE';
-  return settings.text(name) ? settings.choice(name, 'header', ['header', 'cookie'] as const) : undefined;
 }
 
 function deepFreeze<T>(value: T): T {

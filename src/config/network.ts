@@ -1,25 +1,49 @@
 import { isIP } from 'node:net';
 import type { Config, CookieConfig } from './config.js';
 import type { Settings } from './settings.js';
-import { parseUrl, splitOnce } from './text.js';
+import { isPlainPath, parseUrl, splitOnce } from './text.js';
 
-/** ISSUER, which production must set. */
+/** ISSUER as it is written, which production must set, to an https URL. */
 export function readIssuer(settings: Settings, production: boolean, otherwise: string): string {
-  const issuer = settings.text('ISSUER');
-  if (!issuer) {
-    if (production)
-      settings.mistake(
-        'ISSUER',
-        'is not set; it is the URL that access tokens name as their issuer',
-        undefined,
-      );
-    return otherwise;
-  }
-  const url = parseUrl(issuer);
-  const fits = url && /^https?:$/.test(url.protocol) && !url.search && !url.hash;
-  return fits
-    ? issuer
-    : settings.mistake('ISSUER', `"${issuer}" is not an http(s) URL without query and fragment`, otherwise);
+  const issuer = settings.text('ISSUER') ?? otherwise;
+  if (production && !settings.text('ISSUER'))
+    return settings.mistake(
+      'ISSUER',
+      'is not set; it is the URL that access tokens name as their issuer',
+      issuer,
+    );
+  const path = /^https?:\/\/[^\s\\/?#@]+((?:\/[^\s\\?#]*)?)$/i.exec(issuer)?.[1];
+  if (path === undefined || !parseUrl(issuer))
+    return settings.mistake(
+      'ISSUER',
+      `"${issuer.replace(/\/\/.*@/, '//…@')}" is not an http(s) URL without user, query and fragment`,
+      issuer,
+    );
+  // It becomes part of a route: where clients look for the metadata.
+  if (path !== '/' && path !== '' && !isPlainPath(path.replace(/\/$/, '')))
+    return settings.mistake('ISSUER', `"${issuer}" has a path that is not like /tenant`, issuer);
+  if (production && !isHttps(issuer))
+    return settings.mistake(
+      'ISSUER',
+      `"${issuer}" is not https, as it must be in production; set it to the URL by which clients reach the service, such as https://auth.example.com`,
+      issuer,
+    );
+  return issuer;
+}
+
+/** AUDIENCE, which production must set: a token that is for nobody in particular is good everywhere. */
+export function readAudience(settings: Settings, production: boolean, otherwise: string): string {
+  const audience = settings.text('AUDIENCE');
+  if (audience || !production) return audience ?? otherwise;
+  return settings.mistake(
+    'AUDIENCE',
+    'is not set; it is what access tokens are for unless their session says otherwise, and what APIs check: such as https://api.example.com',
+    otherwise,
+  );
+}
+
+function isHttps(url: string): boolean {
+  return parseUrl(url)?.protocol === 'https:';
 }
 
 /** A list of origins. */
@@ -32,11 +56,12 @@ export function readOrigins(settings: Settings, name: string): string[] {
   });
 }
 
-/** COOKIE_PREFIX, COOKIE_DOMAIN and COOKIE_SAMESITE. */
-export function readCookie(settings: Settings): CookieConfig {
+/** COOKIE_PREFIX, COOKIE_DOMAIN, COOKIE_SAMESITE and COOKIE_PARTITIONED, for a service that clients reach as `issuer`. */
+export function readCookie(settings: Settings, issuer: string): CookieConfig {
   const prefix = settings.choice('COOKIE_PREFIX', '', ['', '__Host-', '__Secure-'] as const);
   const domain = settings.text('COOKIE_DOMAIN');
   const sameSite = settings.choice('COOKIE_SAMESITE', 'Strict', ['Strict', 'Lax', 'None'] as const);
+  const partitioned = settings.choice('COOKIE_PARTITIONED', 'off', ['on', 'off'] as const) === 'on';
   if (prefix === '__Host-' && domain)
     settings.mistake(
       'COOKIE_DOMAIN',
@@ -45,7 +70,16 @@ export function readCookie(settings: Settings): CookieConfig {
     );
   if (domain && !/^\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(domain))
     settings.mistake('COOKIE_DOMAIN', `"${domain}" is not a domain`, undefined);
-  return { prefix, sameSite, ...(domain && { domain }) };
+  // Browsers want it of a prefix, of None and of Partitioned. As for an https issuer: behind a proxy or for a login
+  // backend beside the service, requests for all the world come over plain HTTP and name this machine as their host.
+  const alwaysSecure = isHttps(issuer) || prefix !== '' || sameSite === 'None' || partitioned;
+  return {
+    prefix,
+    sameSite,
+    partitioned,
+    alwaysSecure,
+    ...(domain && { domain: domain.replace(/^\./, '').toLowerCase() }),
+  };
 }
 
 /** TRUST_PROXY. */

@@ -1,14 +1,28 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { formatDuration, parseDuration } from './duration.js';
+
+/** The settings that hold secrets: each may also be the text of a file, which the setting's name and `_FILE` names. */
+const SECRETS = [
+  'DATABASE_URL',
+  'REFRESH_TOKEN_KEYS',
+  'SERVICE_KEYS',
+  'ACCESS_TOKEN_PRIVATE_KEY',
+  'ACCESS_TOKEN_SECRET',
+];
 
 /** Reads settings from an environment and keeps every mistake, so that they are reported together. */
 export class Settings {
   readonly mistakes: string[] = [];
+  private readonly secrets = new Map<string, string>();
 
-  constructor(private readonly environment: Readonly<Record<string, string | undefined>>) {}
+  constructor(private readonly environment: Readonly<Record<string, string | undefined>>) {
+    for (const name of SECRETS) this.readFile(name);
+  }
 
   /** The setting's text without surrounding blanks; undefined if it is absent or empty. */
   text(name: string): string | undefined {
-    return this.environment[name]?.trim() || undefined;
+    return this.secrets.get(name) ?? (this.environment[name]?.trim() || undefined);
   }
 
   /** A duration in milliseconds. */
@@ -50,11 +64,14 @@ export class Settings {
     );
   }
 
-  /** A comma-separated list; `read` gives an item's value, or the sentence that says what is wrong with it. */
-  list<T>(name: string, read: (item: string) => { value: T } | { mistake: string }): T[] {
+  /**
+   * A comma-separated list; `read` gives the value of an item, of which it is told the place from 1 on, or the sentence
+   * that says what is wrong with it.
+   */
+  list<T>(name: string, read: (item: string, place: number) => { value: T } | { mistake: string }): T[] {
     const items = (this.text(name) ?? '').split(',').map((item) => item.trim());
-    return items.filter(Boolean).flatMap((item) => {
-      const result = read(item);
+    return items.filter(Boolean).flatMap((item, index) => {
+      const result = read(item, index + 1);
       if ('value' in result) return [result.value];
       return this.mistake(name, result.mistake, []);
     });
@@ -69,5 +86,22 @@ export class Settings {
   mistake<T>(name: string, sentence: string, otherwise: T): T {
     this.mistakes.push(`${name}: ${sentence}`);
     return otherwise;
+  }
+
+  private readFile(name: string): void {
+    const file = this.text(`${name}_FILE`);
+    if (file === undefined) return;
+    if (this.text(name) !== undefined) {
+      this.mistake(name, `and ${name}_FILE are both set; leave one of them out`, undefined);
+      return;
+    }
+    try {
+      const text = readFileSync(file, 'utf8').trim();
+      if (text) this.secrets.set(name, text);
+      else this.mistake(name, `${resolve(file)}, which ${name}_FILE names, is empty`, undefined);
+    } catch (error) {
+      const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+      this.mistake(name, `${resolve(file)}, which ${name}_FILE names, cannot be read (${code})`, undefined);
+    }
   }
 }

@@ -13,3 +13,8 @@ export function firstTwice(names: readonly string[]): string | undefined {
 export function parseUrl(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined;
 }
+
+/** Whether `text` is a path that a route can have as it is written, such as `/watchr` or `/one/tenant`. */
+export function isPlainPath(text: string): boolean {
+  return /^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9_.~-]+)+$/.test(text);
+}

@@ -1,5 +1,5 @@
 import { Controller, Get, Header } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiProperty, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { AccessTokenSigner, type JwkSet } from './access-token-signer.js';
 
 /** A JSON Web Key Set (RFC 7517 section 5). */
@@ -20,9 +20,9 @@ export class JwksController {
 
   @Get('jwks.json')
   @Header('Cache-Control', 'public, max-age=300')
-  @Header('Access-Control-Allow-Origin', '*')
   @ApiOperation({ operationId: 'JwksController_keys', summary: 'The keys that verify access tokens' })
   @ApiOkResponse({ type: JwkSetDto })
+  @ApiResponse({ status: 503, description: 'The keys are not there yet; see Retry-After' })
   keys(): JwkSet {
     return this.signer.jwks();
   }

@@ -1,11 +1,11 @@
-import { createPublicKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { JwtService } from '@nestjs/jwt';
 import type { AccessTokenClaims } from '../core/access-token.js';
 import { currentKey, deadKeys, dueKey, type RingKey, type RingSchedule } from '../core/key-ring.js';
 import type { RefreshTokenKey } from '../core/refresh-token.js';
 import type { SigningKeyStore, StoredSigningKey } from '../store/signing-key-store.js';
-import { StoreUnavailable } from '../store/session-store.js';
+import { Unavailable } from '../core/unavailable.js';
 import {
   AccessTokenSigner,
   jwtSigner,
@@ -14,12 +14,11 @@ import {
   type JwtKey,
   type JwtSigner,
 } from './access-token-signer.js';
-import { publicJwk } from './public-jwk.js';
+import { makeRingKey, RING_ALGORITHM } from './ring-key.js';
 import { openKey, sealKey } from './sealed-key.js';
 
-/** Between two looks at the ring. Far less than a key's lead, so that every replica publishes a key before it signs. */
-const LOOK_EVERY = 60_000;
-const ALGORITHM = 'ES256';
+/** Between two looks at the ring, in milliseconds: how long a replica may go on with a key that has been withdrawn. */
+const LOOK_EVERY = 5_000;
 
 /** The private half of a key, and what signs with it. */
 interface PrivateHalf {
@@ -31,16 +30,18 @@ interface OpenedKey extends RingKey, StoredSigningKey {
   readonly half: PrivateHalf | undefined;
 }
 
-/** Signs with the key ring in the database, which all replicas share and any of them may turn. */
+/** Signs with the key ring in the database, which all replicas share and any of them may renew. */
 export class KeyRingSigner
   extends AccessTokenSigner
   implements OnApplicationBootstrap, OnApplicationShutdown
 {
   private readonly logger = new Logger(KeyRingSigner.name);
   private readonly opened = new Map<string, PrivateHalf>();
+  private readonly complainedOf = new Set<string>();
   private keys: readonly OpenedKey[] = [];
   private verifying: readonly JwtKey[] = [];
   private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
 
   constructor(
     private readonly jwt: JwtService,
@@ -53,12 +54,13 @@ export class KeyRingSigner
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    await this.turn();
-    this.timer = setInterval(() => void this.turnOrWarn(), LOOK_EVERY).unref();
+    await this.renew();
+    this.lookLater();
   }
 
   onApplicationShutdown(): void {
-    clearInterval(this.timer);
+    this.stopped = true;
+    clearTimeout(this.timer);
   }
 
   override sign(claims: AccessTokenClaims): string {
@@ -82,11 +84,11 @@ export class KeyRingSigner
    * Looks at the ring: makes a key that is due, removes those that are dead, and seals anew those that were sealed
    * under a refresh token key that is on its way out.
    */
-  async turn(): Promise<void> {
+  async renew(): Promise<void> {
     let { keys, now } = await this.load();
     const due = dueKey(keys, now, this.schedule);
     if (due) {
-      await this.store.add(this.makeKey(due));
+      await this.store.add(await this.makeKey(due));
       // Another replica may have been first; what counts is what the database now holds.
       ({ keys, now } = await this.load());
     }
@@ -94,13 +96,23 @@ export class KeyRingSigner
     for (const { kid } of dead) await this.store.remove(kid);
     this.keys = keys.filter((key) => !dead.includes(key));
     this.verifying = this.keys.map(({ kid, publicJwk: jwk }) => {
-      return { kid, algorithm: ALGORITHM, key: createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' }) };
+      return {
+        kid,
+        algorithm: RING_ALGORITHM,
+        key: createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' }),
+      };
     });
     await this.resealOldKeys();
   }
 
-  private async turnOrWarn(): Promise<void> {
-    await this.turn().catch((error: unknown) =>
+  /** One look after the other: of two at once, the one that has read an older ring might be the last to tell. */
+  private lookLater(): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(() => void this.renewOrWarn().then(() => this.lookLater()), LOOK_EVERY).unref();
+  }
+
+  private async renewOrWarn(): Promise<void> {
+    await this.renew().catch((error: unknown) =>
       this.logger.warn(`The key ring could not be read: ${String(error)}`),
     );
   }
@@ -114,26 +126,20 @@ export class KeyRingSigner
     const under = this.sealingKeys.find((key) => key.kid === stored.sealedBy);
     const half = this.opened.get(stored.kid) ?? (under && halfOf(stored, under));
     if (half) this.opened.set(stored.kid, half);
-    else
-      this.logger.warn(
-        `Signing key ${stored.kid} cannot be opened: REFRESH_TOKEN_KEYS lacks key ${stored.sealedBy} or it has changed`,
-      );
+    else this.complainOf(stored);
     return { ...stored, half, usable: half !== undefined };
   }
 
-  private makeKey({ ordinal, activatesAt }: Omit<RingKey, 'usable'>): StoredSigningKey {
-    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const jwk = publicJwk(privateKey, ALGORITHM);
-    const [under] = this.sealingKeys;
-    this.logger.log(`Signing key ${jwk.kid} made, signing from ${activatesAt.toISOString()}`);
-    return {
-      kid: jwk.kid,
-      ordinal,
-      publicJwk: jwk,
-      sealedKey: sealKey(privateKey, jwk.kid, under),
-      sealedBy: under.kid,
-      activatesAt,
-    };
+  private complainOf({ kid, sealedBy }: StoredSigningKey): void {
+    const what = `Signing key ${kid} cannot be opened: REFRESH_TOKEN_KEYS lacks key ${sealedBy} or it has changed`;
+    if (!this.complainedOf.has(what)) this.logger.warn(what);
+    this.complainedOf.add(what);
+  }
+
+  private async makeKey(due: Omit<RingKey, 'usable'>): Promise<StoredSigningKey> {
+    const key = await makeRingKey(due, this.sealingKeys[0]);
+    this.logger.log(`Signing key ${key.kid} made, signing from ${key.activatesAt.toISOString()}`);
+    return key;
   }
 
   private async resealOldKeys(): Promise<void> {
@@ -146,14 +152,12 @@ export class KeyRingSigner
 
   private earliest(): OpenedKey {
     const key = this.keys.find((candidate) => candidate.usable);
-    if (!key) throw new StoreUnavailable('the key ring has not been read yet');
+    if (!key) throw new Unavailable('key_ring_unread');
     return key;
   }
 }
 
 function halfOf({ kid, sealedKey }: StoredSigningKey, under: RefreshTokenKey): PrivateHalf | undefined {
-  const privateKey = openKey(sealedKey, kid, under);
-  return (
-    privateKey && { privateKey, sign: jwtSigner({ kid, algorithm: ALGORITHM, key: privateKey }, 'at+jwt') }
-  );
+  const key = openKey(sealedKey, kid, under);
+  return key && { privateKey: key, sign: jwtSigner({ kid, algorithm: RING_ALGORITHM, key }, 'at+jwt') };
 }

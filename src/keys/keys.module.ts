@@ -19,17 +19,17 @@ const DAY = 86_400_000;
     {
       provide: AccessTokenSigner,
       inject: [CONFIG, JwtService, SigningKeyStore],
-      useFactory: (
+      useFactory: async (
         { signing, refreshTokenKeys, issuer }: Config,
         jwt: JwtService,
         store: SigningKeyStore,
-      ): AccessTokenSigner => {
-        if (signing.kind !== 'ring') return new StaticSigner(jwt, signing, issuer);
+      ): Promise<AccessTokenSigner> => {
+        if (signing.kind !== 'ring') return StaticSigner.from(jwt, signing, issuer);
         const schedule = { period: signing.period, lead: Math.min(DAY, signing.period / 4) };
         return new KeyRingSigner(jwt, store, refreshTokenKeys, schedule, issuer);
       },
     },
   ],
-  exports: [AccessTokenSigner, JwtModule],
+  exports: [AccessTokenSigner],
 })
 export class KeysModule {}

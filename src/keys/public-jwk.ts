@@ -1,19 +1,11 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { calculateJwkThumbprint, exportJWK } from 'jose';
 
-const THUMBPRINT_MEMBERS: Readonly<Record<string, readonly string[]>> = {
-  EC: ['crv', 'kty', 'x', 'y'],
-  RSA: ['e', 'kty', 'n'],
-};
-
-/** The public half of a signing key as a JWK for signatures, with its thumbprint (RFC 7638) as `kid`. */
-export function publicJwk(
-  privateKey: KeyObject,
+/** A public key, or the public half of a private one, as a JWK for signatures, with its thumbprint (RFC 7638) as `kid`. */
+export async function publicJwk(
+  key: KeyObject,
   algorithm: string,
-): Record<string, unknown> & { kid: string } {
-  const jwk = createPublicKey(privateKey).export({ format: 'jwk' });
-  const members = THUMBPRINT_MEMBERS[jwk.kty ?? '']!.map((name) => [name, jwk[name]]);
-  const kid = createHash('sha256')
-    .update(JSON.stringify(Object.fromEntries(members)))
-    .digest('base64url');
-  return { ...jwk, kid, use: 'sig', alg: algorithm };
+): Promise<Record<string, unknown> & { kid: string }> {
+  const jwk = await exportJWK(key.type === 'private' ? createPublicKey(key) : key);
+  return { ...jwk, kid: await calculateJwkThumbprint(jwk), use: 'sig', alg: algorithm };
 }

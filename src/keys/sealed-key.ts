@@ -2,6 +2,7 @@ import {
   createCipheriv,
   createDecipheriv,
   createPrivateKey,
+  createSecretKey,
   hkdfSync,
   randomBytes,
   type KeyObject,
@@ -38,6 +39,6 @@ export function openKey(sealed: Uint8Array, kid: string, under: RefreshTokenKey)
   }
 }
 
-function sealingKey({ secret }: RefreshTokenKey): Buffer {
-  return Buffer.from(hkdfSync('sha256', secret, '', 'ratchet/signing-key/v1', 32));
+function sealingKey({ secret }: RefreshTokenKey): KeyObject {
+  return createSecretKey(Buffer.from(hkdfSync('sha256', secret, '', 'ratchet/signing-key/v1', 32)));
 }

@@ -8,7 +8,7 @@ export const SECRET = 'sesame-sesame-sesame-sesame-sesame';
 /** Another. */
 export const OTHER_SECRET = 'simsim-simsim-simsim-simsim-simsim';
 /** The contracts there are. */
-export const CONTRACTS = ['plec', 'watchr'];
+export const CONTRACTS = [{ name: 'plec' }, { name: 'watchr' }];
 /** What a server needs; each test says what it does differently. */
 export const SERVER: Environment = {
   DATABASE_URL: 'postgresql://ratchet@db.example/ratchet',

@@ -1,9 +1,27 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, KeyObject } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Config } from '../../src/config/config.ts';
 import { readConfig, readDatabase } from '../../src/config/environment.ts';
-import { CONTRACTS, OTHER_SECRET, SECRET, SERVER, mistakes, mistakesOf, read } from './a-server.ts';
+import {
+  CONTRACTS,
+  OTHER_SECRET,
+  SECRET,
+  SERVER,
+  mistakes,
+  mistakesOf,
+  read,
+  type Environment,
+} from './a-server.ts';
+
+/** What a service key is for unless it is said. */
+const EVERYTHING = ['metrics', 'sessions', 'support', 'clients'];
+
+/** The refresh token keys as they were written. */
+function exported({ refreshTokenKeys }: Config): { kid: number; secret: string }[] {
+  return refreshTokenKeys.map(({ kid, secret }) => ({ kid, secret: secret.export().toString() }));
+}
 
 describe('a newcomer who sets nothing', () => {
   let directory: string;
@@ -22,12 +40,14 @@ describe('a newcomer who sets nothing', () => {
       signing: { kind: 'ring', period: 30 * 86_400_000 },
       lifetimes: { accessToken: 900, idle: 14 * 86_400, max: 90 * 86_400 },
       rotationGrace: 10_000,
+      recoveryWindow: 3 * 86_400_000,
       allowedOrigins: [],
       playgroundOrigins: [],
-      cookie: { prefix: '', sameSite: 'Strict' },
+      cookie: { prefix: '', sameSite: 'Strict', partitioned: false, alwaysSecure: false },
       docs: true,
+      dryRun: 'on',
       trustProxy: false,
-      rateLimits: { perAddress: 600, perSession: 120 },
+      rateLimits: { perAddress: 600, perSession: 120, wrongServiceKeys: 30, store: 'memory' },
       logLevel: 'info',
     });
   });
@@ -49,14 +69,14 @@ describe('a newcomer who sets nothing', () => {
     const first = readConfig({ DATA_DIR: directory }, CONTRACTS);
     const second = readConfig({ DATA_DIR: directory }, CONTRACTS);
     expect(first.refreshTokenKeys[0].kid).toBe(1);
-    expect(first.refreshTokenKeys[0].secret.toString()).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(first.refreshTokenKeys[0].secret.export().toString()).toMatch(/^[A-Za-z0-9_-]{43}$/);
     expect(first.serviceKeys[0]).toMatchObject({
       name: 'local',
       secret: expect.stringMatching(/^[A-Za-z0-9_-]{43}$/) as string,
       file: join(directory, 'service-key'),
     });
     expect(readFileSync(join(directory, 'service-key'), 'utf8').trim()).toBe(first.serviceKeys[0]!.secret);
-    expect(second.refreshTokenKeys).toEqual(first.refreshTokenKeys);
+    expect(exported(second)).toEqual(exported(first));
     expect(second.serviceKeys).toEqual(first.serviceKeys);
   });
 
@@ -65,7 +85,7 @@ describe('a newcomer who sets nothing', () => {
     const yours = readConfig({ DATA_DIR: join(directory, 'yours') }, CONTRACTS);
     expect(mine.refreshTokenKeys[0].secret.equals(yours.refreshTokenKeys[0].secret)).toBe(false);
     expect(mine.serviceKeys[0]!.secret).not.toBe(yours.serviceKeys[0]!.secret);
-    expect(mine.serviceKeys[0]!.secret).not.toBe(mine.refreshTokenKeys[0].secret.toString());
+    expect(mine.serviceKeys[0]!.secret).not.toBe(mine.refreshTokenKeys[0].secret.export().toString());
   });
 
   test('may still bring secrets of their own', () => {
@@ -73,8 +93,8 @@ describe('a newcomer who sets nothing', () => {
       { DATA_DIR: directory, REFRESH_TOKEN_KEYS: `9:${SECRET}`, SERVICE_KEYS: `mine:${OTHER_SECRET}` },
       CONTRACTS,
     );
-    expect(config.refreshTokenKeys).toEqual([{ kid: 9, secret: Buffer.from(SECRET) }]);
-    expect(config.serviceKeys).toEqual([{ name: 'mine', secret: OTHER_SECRET }]);
+    expect(exported(config)).toEqual([{ kid: 9, secret: SECRET }]);
+    expect(config.serviceKeys).toEqual([{ name: 'mine', roles: EVERYTHING, secret: OTHER_SECRET }]);
   });
 
   test.each(['refresh-token-keys', 'service-key'])('is told if the file %s was emptied', (file) => {
@@ -93,10 +113,16 @@ describe('a newcomer who sets nothing', () => {
   });
 });
 
+const PRODUCTION: Environment = {
+  NODE_ENV: 'production',
+  ISSUER: 'https://auth.example.com',
+  AUDIENCE: 'https://api.example.com',
+};
+
 describe('in production', () => {
   test('the service does not run on the embedded database, and makes no files', () => {
     const { DATABASE_URL: _, ...rest } = SERVER;
-    const environment = { ...rest, NODE_ENV: 'production', ISSUER: 'https://auth.example.com' };
+    const environment = { ...rest, ...PRODUCTION };
     expect(mistakes({ ...environment, DATA_DIR: join(tmpdir(), 'ratchet-never-made') })).toEqual([
       'DATABASE_URL: is not set, and NODE_ENV=production does not run on the embedded database',
     ]);
@@ -104,10 +130,27 @@ describe('in production', () => {
     expect(() => readDatabase({ NODE_ENV: 'production' })).toThrow('DATABASE_URL: is not set');
   });
 
-  test('it listens on all addresses and wants to be told the issuer', () => {
-    expect(mistakesOf({ NODE_ENV: 'production' })).toEqual([expect.stringMatching(/^ISSUER: is not set/)]);
-    const config = read({ NODE_ENV: 'production', ISSUER: 'https://auth.example.com' });
-    expect(config).toMatchObject({ production: true, host: '0.0.0.0', issuer: 'https://auth.example.com' });
+  test('it listens on all addresses and wants to be told the issuer, and whom its tokens are for', () => {
+    expect(mistakesOf({ NODE_ENV: 'production' })).toEqual([
+      expect.stringMatching(/^ISSUER: is not set/),
+      expect.stringMatching(/^AUDIENCE: is not set.*https:\/\/api\.example\.com/),
+    ]);
+    expect(read(PRODUCTION)).toMatchObject({
+      production: true,
+      host: '0.0.0.0',
+      issuer: 'https://auth.example.com',
+      audience: 'https://api.example.com',
+    });
+    expect(read({ ISSUER: 'https://auth.example.com' }).audience).toBe('https://auth.example.com');
+  });
+
+  test('it wants an https issuer, and says so with all else', () => {
+    const http = { ...PRODUCTION, ISSUER: 'http://auth.example.com' };
+    const said =
+      'ISSUER: "http://auth.example.com" is not https, as it must be in production; set it to the URL by which clients reach the service, such as https://auth.example.com';
+    expect(mistakesOf(http)).toEqual([said]);
+    expect(mistakesOf({ ...http, PORT: 'http' })).toEqual([expect.stringMatching(/^PORT: /), said]);
+    expect(mistakesOf({ ...http, NODE_ENV: 'development' })).toEqual([]);
   });
 
   test('it is told where its secrets are to come from', () => {
@@ -117,6 +160,7 @@ describe('in production', () => {
       'ISSUER',
       'REFRESH_TOKEN_KEYS',
       'SERVICE_KEYS',
+      'AUDIENCE',
     ]);
     expect(found.filter((line) => line.includes('openssl rand -base64 32'))).toHaveLength(2);
   });
@@ -128,7 +172,7 @@ describe('an operator', () => {
       HOST: '::1',
       PORT: '8080',
       REFRESH_TOKEN_KEYS: ` 2:${OTHER_SECRET} , 1:${SECRET} `,
-      SERVICE_KEYS: `login:${SECRET},support:${OTHER_SECRET}`,
+      SERVICE_KEYS: `login:${SECRET},help-desk[support+metrics]:${OTHER_SECRET}`,
       CONTRACTS: 'plec, watchr@/watchr/v1',
       AUDIENCE: 'https://api.example.com',
       ACCESS_TOKEN_TTL: '5m',
@@ -142,22 +186,24 @@ describe('an operator', () => {
       COOKIE_DOMAIN: 'example.com',
       COOKIE_SAMESITE: 'lax',
       DOCS: 'off',
+      DRY_RUN: 'samples',
       TRUST_PROXY: '2',
       RATE_LIMIT_PER_ADDRESS: '0',
       RATE_LIMIT_PER_SESSION: '7',
+      RATE_LIMIT_WRONG_SERVICE_KEYS: '5',
       LOG_LEVEL: 'DEBUG',
     });
+    expect(exported(config)).toEqual([
+      { kid: 2, secret: OTHER_SECRET },
+      { kid: 1, secret: SECRET },
+    ]);
     expect(config).toMatchObject({
       host: '::1',
       port: 8080,
       database: { kind: 'postgresql', url: SERVER['DATABASE_URL'] },
-      refreshTokenKeys: [
-        { kid: 2, secret: Buffer.from(OTHER_SECRET) },
-        { kid: 1, secret: Buffer.from(SECRET) },
-      ],
       serviceKeys: [
-        { name: 'login', secret: SECRET },
-        { name: 'support', secret: OTHER_SECRET },
+        { name: 'login', roles: EVERYTHING, secret: SECRET },
+        { name: 'help-desk', roles: ['support', 'metrics'], secret: OTHER_SECRET },
       ],
       contracts: [
         { name: 'plec', prefix: '' },
@@ -168,18 +214,39 @@ describe('an operator', () => {
       signing: { kind: 'ring', period: 7 * 86_400_000 },
       lifetimes: { accessToken: 300, idle: 3_600, max: 7 * 86_400 },
       rotationGrace: 0,
+      recoveryWindow: 0,
       allowedOrigins: ['https://app.example.com', 'http://localhost:5173'],
       playgroundOrigins: ['https://docs.example.com'],
       cookie: { prefix: '__Secure-', domain: 'example.com', sameSite: 'Lax' },
       docs: false,
+      dryRun: 'samples',
       trustProxy: 2,
-      rateLimits: { perAddress: 0, perSession: 7 },
+      rateLimits: { perAddress: 0, perSession: 7, wrongServiceKeys: 5, store: 'memory' },
       logLevel: 'debug',
     });
   });
 
+  test('whose sessions may be idle for less than the recovery window recovers for as long as they last', () => {
+    expect(read({ SESSION_IDLE_TTL: '1h' }).recoveryWindow).toBe(3_600_000);
+    expect(read({ SESSION_IDLE_TTL: '1h', RECOVERY_WINDOW: '10m' }).recoveryWindow).toBe(600_000);
+    expect(read({ RECOVERY_WINDOW: '0' }).recoveryWindow).toBe(0);
+  });
+
   test('who leaves a setting empty has not set it', () => {
     expect(read({ PORT: '', AUDIENCE: '  ', ROTATION_GRACE: '\t', CONTRACTS: '' })).toEqual(read());
+  });
+
+  test.each<[settings: Environment, always: boolean]>([
+    [{}, false],
+    [{ ISSUER: 'http://auth.example.com' }, false],
+    [{ ISSUER: 'https://auth.example.com' }, true],
+    [{ ISSUER: 'HTTPS://auth.example.com' }, true],
+    [PRODUCTION, true],
+    [{ COOKIE_PREFIX: '__Secure-' }, true],
+    [{ COOKIE_PREFIX: '__Host-' }, true],
+    [{ COOKIE_SAMESITE: 'None' }, true],
+  ])('whose settings are %j has cookies that are always Secure: %s', (settings, always) => {
+    expect(read(settings).cookie.alwaysSecure).toBe(always);
   });
 
   test('whose secret holds a colon keeps all of it', () => {
@@ -187,7 +254,7 @@ describe('an operator', () => {
       REFRESH_TOKEN_KEYS: `1:${SECRET}:${SECRET}`,
       SERVICE_KEYS: `login:${SECRET}:${SECRET}`,
     });
-    expect(refreshTokenKeys[0].secret.toString()).toBe(`${SECRET}:${SECRET}`);
+    expect(refreshTokenKeys[0].secret.export().toString()).toBe(`${SECRET}:${SECRET}`);
     expect(serviceKeys[0]!.secret).toBe(`${SECRET}:${SECRET}`);
   });
 
@@ -204,6 +271,7 @@ describe('an operator', () => {
       CONTRACTS: 'plek',
       SIGNING_KEY_PERIOD: '1m',
       ROTATION_GRACE: '2m',
+      RECOVERY_WINDOW: 'a while',
       ALLOWED_ORIGINS: '*',
       PLAYGROUND_ORIGINS: 'docs.example.com',
       COOKIE_DOMAIN: 'https://example.com',
@@ -213,11 +281,66 @@ describe('an operator', () => {
       TRUST_PROXY: 'everybody',
       RATE_LIMIT_PER_ADDRESS: '-1',
       RATE_LIMIT_PER_SESSION: '1.5',
+      RATE_LIMIT_WRONG_SERVICE_KEYS: 'many',
       LOG_LEVEL: 'loud',
     };
     const found = mistakesOf(wrong);
     expect(found.map((line) => line.split(':')[0]).toSorted()).toEqual(Object.keys(wrong).toSorted());
-    expect(() => read(wrong)).toThrow(`The configuration has 21 mistakes:\n  ${found.join('\n  ')}`);
+    expect(() => read(wrong)).toThrow(`The configuration has 23 mistakes:\n  ${found.join('\n  ')}`);
+  });
+});
+
+describe('a secret in a file', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'ratchet-secrets-'));
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const PEM = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const TEXTS: Environment = {
+    DATABASE_URL: 'postgresql://ratchet:sesame@other.example/ratchet',
+    REFRESH_TOKEN_KEYS: `7:${OTHER_SECRET}`,
+    SERVICE_KEYS: `prometheus[metrics]:${OTHER_SECRET}`,
+    ACCESS_TOKEN_SECRET: OTHER_SECRET,
+    ACCESS_TOKEN_PRIVATE_KEY: PEM,
+  };
+  const without = (name: string): Environment => ({ ...SERVER, [name]: '' });
+  const fileOf = (name: string, text: string): string => {
+    const file = join(directory, name);
+    writeFileSync(file, text);
+    return file;
+  };
+
+  test.each(Object.keys(TEXTS))('is read as if it stood in the setting: %s_FILE', (name) => {
+    const file = fileOf(name, `${TEXTS[name]!}\n`);
+    const [byFile, byText] = [{ [`${name}_FILE`]: file }, { [name]: TEXTS[name]! }].map((settings) =>
+      readConfig({ ...without(name), ...settings }, CONTRACTS),
+    );
+    expect({ ...byFile, refreshTokenKeys: exported(byFile!) }).toEqual({
+      ...byText,
+      refreshTokenKeys: exported(byText!),
+    });
+    expect(readDatabase({ ...without(name), [`${name}_FILE`]: file })).toEqual(byText!.database);
+  });
+
+  test.each(Object.keys(TEXTS))('is a mistake where it cannot be what was meant: %s_FILE', (name) => {
+    const file = `${name}_FILE`;
+    const empty = fileOf('empty', '\n');
+    const absent = join(directory, 'absent');
+    for (const [settings, said] of [
+      [{ [file]: absent }, `${absent}, which ${file} names, cannot be read (ENOENT)`],
+      [{ [file]: directory }, `${directory}, which ${file} names, cannot be read (EISDIR)`],
+      [{ [file]: empty }, `${empty}, which ${file} names, is empty`],
+      [{ [file]: absent, [name]: TEXTS[name]! }, `and ${file} are both set; leave one of them out`],
+    ] as const)
+      expect(mistakes({ ...without(name), ...settings })).toEqual([`${name}: ${said}`]);
+    if (name === 'DATABASE_URL')
+      expect(() => readDatabase({ [file]: absent })).toThrow(`${absent}, which ${file} names`);
+  });
+
+  test('is in no message', () => {
+    const file = fileOf('wrong', `sesame:${SECRET}`);
+    const found = mistakesOf({ REFRESH_TOKEN_KEYS: '', REFRESH_TOKEN_KEYS_FILE: file });
+    expect(found).toEqual(['REFRESH_TOKEN_KEYS: each key is written kid:secret, with a kid from 0 to 255']);
   });
 });
 
@@ -237,6 +360,7 @@ describe('access tokens are signed', () => {
     ES384: generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey,
     RS256: generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey,
   };
+  const ed25519 = generateKeyPairSync('ed25519').privateKey;
 
   test.each(['ES256', 'ES384', 'RS256'] as const)("with the operator's own key: %s", (algorithm) => {
     const pem = keys[algorithm].export({ type: 'pkcs8', format: 'pem' }).toString();
@@ -250,6 +374,66 @@ describe('access tokens are signed', () => {
   test('with an EC key as openssl writes it', () => {
     const pem = keys.ES256.export({ type: 'sec1', format: 'pem' }).toString();
     expect(read({ ACCESS_TOKEN_PRIVATE_KEY: pem }).signing).toMatchObject({ algorithm: 'ES256' });
+  });
+
+  const pemOf = (key: KeyObject): string =>
+    key.export({ type: key.type === 'private' ? 'pkcs8' : 'spki', format: 'pem' }).toString();
+
+  test('with the first of several secrets, and the others verify', () => {
+    const { signing } = read({ ACCESS_TOKEN_SECRET: `${SECRET}, ${SECRET}-of-before` });
+    const texts = signing.kind === 'secret' && [signing.secret, ...signing.others].map((key) => key.export());
+    expect(String(texts)).toBe(`${SECRET},${SECRET}-of-before`);
+    expect(mistakesOf({ ACCESS_TOKEN_SECRET: `${SECRET},sesame` })).toEqual([
+      expect.stringMatching(/^ACCESS_TOKEN_SECRET: secret 2 is shorter than 32 characters/),
+    ]);
+    expect(mistakesOf({ ACCESS_TOKEN_SECRET: `${SECRET},${SECRET}` })).toEqual([
+      'ACCESS_TOKEN_SECRET: secret 2 is the same as secret 1',
+    ]);
+    expect(mistakesOf({ ACCESS_TOKEN_SECRET: ',' })).toHaveLength(1);
+  });
+
+  test('with the first of several keys, and the others verify, of whose private halves none is needed', () => {
+    const parameters = '-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n';
+    const pem = [
+      parameters + keys.ES256.export({ type: 'sec1', format: 'pem' }).toString(),
+      `the one of last year\n${pemOf(createPublicKey(keys.RS256))}`,
+      pemOf(keys.ES384),
+    ].join('');
+    for (const written of [pem, pem.replaceAll('\n', '\\n')]) {
+      const { signing } = read({ ACCESS_TOKEN_PRIVATE_KEY: written });
+      if (signing.kind !== 'key') throw new Error(signing.kind);
+      expect([signing.algorithm, signing.privateKey.equals(keys.ES256)]).toEqual(['ES256', true]);
+      expect(signing.others.map(({ algorithm }) => algorithm)).toEqual(['RS256', 'ES384']);
+      for (const { algorithm, publicKey } of signing.others)
+        expect(publicKey.equals(createPublicKey(keys[algorithm]))).toBe(true);
+    }
+  });
+
+  test.each([
+    [
+      'the first',
+      () => [createPublicKey(keys.ES256), keys.ES384],
+      /^key 1 is not a PEM private key for ES256/,
+    ],
+    [
+      'one of them',
+      () => [keys.ES256, ed25519, keys.ES384],
+      /^key 2 is not a PEM key, private or public, for/,
+    ],
+    [
+      'the same twice',
+      () => [keys.ES256, keys.ES384, createPublicKey(keys.ES256)],
+      /^key 3 is the same as key 1$/,
+    ],
+    ['one that is cut off', () => [keys.ES256, 'cut'], /^has a PEM block that does not end/],
+  ] as const)('but not with several of which %s cannot be', (_which, given, sentence) => {
+    const texts = given().map((key) =>
+      typeof key === 'string' ? pemOf(keys.ES384).slice(0, 99) : pemOf(key),
+    );
+    const [mistake, ...more] = mistakesOf({ ACCESS_TOKEN_PRIVATE_KEY: texts.join('\n') });
+    expect(mistake!.replace('ACCESS_TOKEN_PRIVATE_KEY: ', '')).toMatch(sentence);
+    expect([...more, mistake].join()).not.toContain(texts[0]!.split('\n')[1]);
+    expect(more).toEqual([]);
   });
 
   test.each(['ed25519', 'x25519'] as const)('but not with a key of %s, which no setting names', (type) => {
@@ -281,7 +465,7 @@ test('nobody can change the configuration once it is read', () => {
   });
   const thawed: string[] = [];
   const look = (value: unknown, path: string): void => {
-    if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return;
+    if (typeof value !== 'object' || value === null || value instanceof KeyObject) return;
     if (!Object.isFrozen(value)) thawed.push(path);
     for (const [name, inner] of Object.entries(value)) look(inner, `${path}.${name}`);
   };

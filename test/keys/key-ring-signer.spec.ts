@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
 import {
@@ -10,10 +11,11 @@ import {
 import { MAX_ACCESS_TOKEN_TTL } from '../../src/core/access-token.ts';
 import type { RefreshTokenKey } from '../../src/core/refresh-token.ts';
 import { KeyRingSigner } from '../../src/keys/key-ring-signer.ts';
+import { listKeys, withdrawKeys } from '../../src/keys/key-withdrawal.ts';
 import { openKey } from '../../src/keys/sealed-key.ts';
-import { Database } from '../../src/store/database.ts';
-import { PrismaSigningKeyStore } from '../../src/store/prisma-signing-key-store.ts';
-import { StoreUnavailable } from '../../src/store/session-store.ts';
+import { Database } from '../../src/store/database/database.ts';
+import { PrismaSigningKeyStore } from '../../src/store/prisma/prisma-signing-key-store.ts';
+import { Unavailable } from '../../src/core/unavailable.ts';
 import { TestDatabase } from '../support/database.ts';
 import { claimsAt, ISSUER } from './claims.ts';
 
@@ -22,14 +24,17 @@ const DAY = 24 * HOUR;
 const PERIOD = 30 * DAY;
 const LEAD = DAY;
 
-const first: RefreshTokenKey = { kid: 1, secret: Buffer.from('the-first-refresh-token-key-of-the-operator') };
+const first: RefreshTokenKey = {
+  kid: 1,
+  secret: createSecretKey('the-first-refresh-token-key-of-the-operator', 'utf8'),
+};
 const second: RefreshTokenKey = {
   kid: 2,
-  secret: Buffer.from('the-second-refresh-token-key-of-the-operator'),
+  secret: createSecretKey('the-second-refresh-token-key-of-the-operator', 'utf8'),
 };
 const strangers: RefreshTokenKey = {
   kid: 1,
-  secret: Buffer.from('a-refresh-token-key-of-somebody-else-again'),
+  secret: createSecretKey('a-refresh-token-key-of-somebody-else-again', 'utf8'),
 };
 
 let database: TestDatabase;
@@ -58,7 +63,7 @@ async function replica(...keys: [RefreshTokenKey, ...RefreshTokenKey[]]): Promis
 /** A replica that has looked at the ring. */
 async function started(...keys: [RefreshTokenKey, ...RefreshTokenKey[]]): Promise<KeyRingSigner> {
   const signer = await replica(...keys);
-  await signer.turn();
+  await signer.renew();
   return signer;
 }
 
@@ -107,9 +112,9 @@ describe('a service that starts on an empty database', () => {
 
   test('signs nothing before it has read the ring, and says that this will pass', async () => {
     const signer = await replica(first);
-    expect(() => signer.ready()).toThrow(StoreUnavailable);
-    expect(() => signer.sign(claimsAt(new Date()))).toThrow(StoreUnavailable);
-    await signer.turn();
+    expect(() => signer.ready()).toThrow(Unavailable);
+    expect(() => signer.sign(claimsAt(new Date()))).toThrow(Unavailable);
+    await signer.renew();
     expect(() => signer.ready()).not.toThrow();
   });
 
@@ -118,7 +123,7 @@ describe('a service that starts on an empty database', () => {
     const claims = claimsAt(await now());
     const keys = published(signer);
     await database.drop();
-    await expect(signer.turn()).rejects.toThrow(StoreUnavailable);
+    await expect(signer.renew()).rejects.toThrow(Unavailable);
     expect(kidOf(signer.sign(claims))).toBe(keys.keys[0]!.kid);
     expect(published(signer)).toEqual(keys);
   });
@@ -127,7 +132,7 @@ describe('a service that starts on an empty database', () => {
 describe('several replicas', () => {
   test('that start at once end with one key', async () => {
     const replicas = await Promise.all(Array.from({ length: 8 }, () => replica(first)));
-    await Promise.all(replicas.map((signer) => signer.turn()));
+    await Promise.all(replicas.map((signer) => signer.renew()));
     const [kid, ...others] = await storedKids();
     expect(others).toEqual([]);
     for (const signer of replicas) {
@@ -139,12 +144,12 @@ describe('several replicas', () => {
   test('that turn the ring at once end with the same keys', async () => {
     const replicas = await Promise.all(Array.from({ length: 8 }, () => replica(first)));
     for (let month = 0; month < 3; month++) {
-      await Promise.all(replicas.map((signer) => signer.turn()));
+      await Promise.all(replicas.map((signer) => signer.renew()));
       await database.advance(PERIOD - LEAD);
-      await Promise.all(replicas.map((signer) => signer.turn()));
+      await Promise.all(replicas.map((signer) => signer.renew()));
       await database.advance(LEAD);
     }
-    await Promise.all(replicas.map((signer) => signer.turn()));
+    await Promise.all(replicas.map((signer) => signer.renew()));
     const kids = await storedKids();
     const signed = new Set<string>();
     for (const signer of replicas) {
@@ -166,11 +171,11 @@ describe('when a key has signed for a month', () => {
     const signer = await started(first);
     const [oldKid] = await storedKids();
     await database.advance(PERIOD - LEAD - 1);
-    await signer.turn();
+    await signer.renew();
     expect(published(signer).keys).toHaveLength(1);
 
     await database.advance(1);
-    await signer.turn();
+    await signer.renew();
     const cachedByAResourceServer = published(signer);
     const [, newKid] = await storedKids();
     expect(cachedByAResourceServer.keys.map((jwk) => jwk.kid)).toEqual([oldKid, newKid]);
@@ -192,7 +197,7 @@ describe('when a key has signed for a month', () => {
     const signer = await started(first);
     const other = await started(first);
     await database.advance(PERIOD - LEAD);
-    await signer.turn();
+    await signer.renew();
     await database.advance(LEAD - 1_000);
     const last = await token(signer, MAX_ACCESS_TOKEN_TTL);
     const [oldKid, newKid] = await storedKids();
@@ -200,13 +205,13 @@ describe('when a key has signed for a month', () => {
 
     for (let hour = 0; hour < 23; hour++) {
       await database.advance(HOUR);
-      await other.turn();
+      await other.renew();
       expect(kidOf(await token(other))).toBe(newKid);
       expect(await verify(last, published(other))).toMatchObject({ sub: 'ada' });
     }
     await database.advance(HOUR + 2_000);
     await expect(verify(last, published(other))).rejects.toMatchObject({ code: 'ERR_JWT_EXPIRED' });
-    await other.turn();
+    await other.renew();
     expect(await storedKids()).toEqual([newKid]);
     expect(published(other).keys.map((jwk) => jwk.kid)).toEqual([newKid]);
   });
@@ -215,11 +220,11 @@ describe('when a key has signed for a month', () => {
     const signer = await started(first);
     const [oldKid] = await storedKids();
     await database.advance(365 * DAY);
-    await signer.turn();
+    await signer.renew();
     expect(published(signer).keys).toHaveLength(2);
     expect(kidOf(await token(signer))).toBe(oldKid);
     await database.advance(LEAD + 1_000);
-    await signer.turn();
+    await signer.renew();
     expect(kidOf(await token(signer))).not.toBe(oldKid);
   });
 });
@@ -243,7 +248,7 @@ describe('when the operator rotates REFRESH_TOKEN_KEYS', () => {
     const old = await started(first);
     const kid = kidOf(await token(old));
     await started(second, first);
-    await old.turn();
+    await old.renew();
     expect(kidOf(await token(old))).toBe(kid);
     expect(await storedKids()).toEqual([kid]);
   });
@@ -254,7 +259,7 @@ describe('when the operator rotates REFRESH_TOKEN_KEYS', () => {
     const restarted = await started(first);
     const itsToken = await token(restarted);
     expect(kidOf(itsToken)).not.toBe(kid);
-    await rotated.turn();
+    await rotated.renew();
     await verify(itsToken, published(rotated));
     await verify(await token(rotated), published(restarted));
   });
@@ -280,5 +285,61 @@ describe('whoever has the database alone', () => {
       expect(openKey(sealed_key, kid, strangers)).toBeUndefined();
       expect(public_jwk).not.toHaveProperty('d');
     }
+  });
+});
+
+describe('when an operator withdraws a key', () => {
+  async function ring(): Promise<PrismaSigningKeyStore> {
+    const connection = await Database.open({ kind: 'postgresql', url: database.url });
+    connections.push(connection);
+    return new PrismaSigningKeyStore(connection);
+  }
+
+  test('a new one signs at once, though an older one is there, and no replica believes the old one any more', async () => {
+    const replicas = [await started(first), await started(first)];
+    await database.advance(PERIOD - LEAD);
+    for (const signer of replicas) await signer.renew();
+    await database.advance(LEAD + HOUR);
+    const [older, stolen] = (await storedKids()) as [string, string];
+    const text = await token(replicas[0]!);
+    expect(kidOf(text)).toBe(stolen);
+    const store = await ring();
+    expect((await listKeys(store, [first])).map(({ kid, state }) => [kid, state])).toEqual([
+      [older, 'verifies only'],
+      [stolen, 'signs'],
+    ]);
+    const signs = await withdrawKeys(store, [first], [stolen]);
+    expect(await storedKids()).toEqual([older, signs]);
+    expect((await listKeys(store, [second])).map(({ state }) => state)).toEqual([
+      'cannot be opened',
+      'cannot be opened',
+    ]);
+    await database.advance(1_000);
+    for (const signer of replicas) {
+      expect(signer.verify(text)).toBeDefined();
+      await signer.renew();
+      expect(signer.verify(text)).toBeUndefined();
+      expect(published(signer).keys.map(({ kid }) => kid)).toEqual([older, signs]);
+      expect(kidOf(await token(signer))).toBe(signs);
+    }
+    expect(await storedKids()).toEqual([older, signs]);
+  });
+
+  test('that is only published, or all there are, one signs in any case', async () => {
+    const signer = await started(first);
+    const [current] = (await storedKids()) as [string];
+    await database.advance(PERIOD - LEAD);
+    await signer.renew();
+    const [, next] = (await storedKids()) as [string, string];
+    const store = await ring();
+    expect(await withdrawKeys(store, [first], [next])).toBe(current);
+    await signer.renew();
+    expect(kidOf(await token(signer))).toBe(current);
+    const made = await withdrawKeys(store, [first], await storedKids());
+    expect(await storedKids()).toEqual([made]);
+    // A replica that looked before adds none of them again.
+    await signer.renew();
+    expect(await storedKids()).toContain(made);
+    expect(await storedKids()).not.toContain(current);
   });
 });

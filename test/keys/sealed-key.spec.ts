@@ -1,8 +1,8 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createSecretKey, generateKeyPairSync } from 'node:crypto';
 import { openKey, sealKey } from '../../src/keys/sealed-key.ts';
 
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const under = { kid: 1, secret: Buffer.from('a-refresh-token-key-of-32-characters') };
+const under = { kid: 1, secret: createSecretKey('a-refresh-token-key-of-32-characters', 'utf8') };
 const sealed = sealKey(privateKey, 'key-a', under);
 
 describe('a sealed signing key', () => {
@@ -15,10 +15,13 @@ describe('a sealed signing key', () => {
   });
 
   test('is not opened by whoever has the database alone', () => {
-    expect(openKey(sealed, 'key-a', { kid: 1, secret: Buffer.alloc(36) })).toBeUndefined();
-    expect(openKey(sealed, 'key-a', { kid: 1, secret: Buffer.from(`${under.secret.toString()}!`) })).toBe(
-      undefined,
-    );
+    expect(openKey(sealed, 'key-a', { kid: 1, secret: createSecretKey(Buffer.alloc(36)) })).toBeUndefined();
+    expect(
+      openKey(sealed, 'key-a', {
+        kid: 1,
+        secret: createSecretKey(`${under.secret.export().toString()}!`, 'utf8'),
+      }),
+    ).toBe(undefined);
   });
 
   test('cannot be put in the place of another key', () => {
