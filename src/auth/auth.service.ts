@@ -1,31 +1,28 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
-import { seconds, type AccessTokenClaims } from '../core/access-token.js';
-import { isWithinScope } from '../core/client.js';
-import type { Presenter, RefreshMode, RefreshPolicy } from '../core/policy.js';
+import { flawIn, type Narrowing } from '../core/narrowing.js';
+import type { Presentation } from '../core/policy.js';
 import { accept, refuse, type Flaw, type Outcome } from '../core/refusal.js';
-import { isBoundTo, isExpired, type Session } from '../core/session.js';
-import { AccessTokenSigner } from '../keys/access-token-signer.js';
-import { SessionStore, StoreUnavailable } from '../store/session-store.js';
-import { Clock } from './clock.js';
+import { firstDeadline, type Answered } from '../core/session.js';
+import { DryRuns } from './dry-runs.js';
+import { orUnavailable } from './or-unavailable.js';
 import { RateLimiter } from './rate-limiter.js';
 import { Ratchet, type Turned } from './ratchet.js';
 import { RefreshTokens, type PresentedToken } from './refresh-tokens.js';
-import { trySample } from './sample-tokens.js';
-import { DryRunMint, LiveMint, type TokenMint, type TokenPair } from './token-mint.js';
+import { LiveMint, type TokenMint, type TokenPair } from './token-mint.js';
+import { TwinTokens } from './twin-tokens.js';
 
 /** A refresh as a contract reads it from a request. */
-export interface RefreshRequest {
+export interface RefreshRequest extends Presentation, Narrowing {
   /** The token as it came; undefined if none came. */
   readonly refreshToken: string | undefined;
+  /** Others that came in cookies of the same name. */
+  readonly twins?: readonly string[];
   /** Whether to simulate: the same checks and the same shape of answer, and nothing written. */
   readonly dryRun: boolean;
-  readonly mode: RefreshMode;
-  /** The client that presents the token, if the contract authenticates clients. */
-  readonly presenter?: Presenter;
-  /** A scope for this access token alone; it must not go beyond the session's (RFC 6749 section 6). */
-  readonly scope?: string;
+  /** Access tokens that came along: each must be one of the same session, however long ago it expired. */
+  readonly accessTokens?: readonly string[];
 }
 
 /** A refresh that succeeded. */
@@ -33,169 +30,91 @@ export interface Refreshed extends TokenPair {
   /** How it succeeded, for the log. */
   readonly how: Turned['turn']['kind'];
   readonly dryRun: boolean;
-  readonly session: Session;
+  readonly session: Answered;
 }
-
-/** Whether a logout ended a session, and which it was for. */
-export interface LoggedOut {
-  readonly ended: boolean;
-  readonly sessionId?: string;
-}
-
-/** Seconds after which a client may ask again when the store does not answer. */
-const RETRY_AFTER_OUTAGE = 1;
-
-const SCOPE_TOO_WIDE: Flaw = {
-  in: 'body',
-  name: 'scope',
-  message: 'scope goes beyond what the session was granted',
-};
 
 /** The service itself: joins rules, store and signer. Every contract calls it, and it knows none of them. */
 @Injectable()
 export class AuthService {
-  private readonly policies: Readonly<Record<RefreshMode, RefreshPolicy>>;
-
   constructor(
-    @Inject(CONFIG) { rotationGrace: grace }: Config,
     private readonly tokens: RefreshTokens,
+    private readonly twinTokens: TwinTokens,
     private readonly ratchet: Ratchet,
-    private readonly store: SessionStore,
     private readonly limiter: RateLimiter,
-    private readonly liveMint: LiveMint,
-    private readonly dryRunMint: DryRunMint,
-    private readonly clock: Clock,
-    private readonly signer: AccessTokenSigner,
-  ) {
-    this.policies = { rotate: { grace, mode: 'rotate' }, touch: { grace, mode: 'touch' } };
-  }
+    private readonly mint: LiveMint,
+    private readonly dryRuns: DryRuns,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
 
   /**
    * Exchanges a refresh token. Refuses: missing_token, malformed_token, unknown_session, expired, revoked, reused,
-   * wrong_client, wrong_proof, invalid_request (a scope beyond the session's), rate_limited, unavailable.
+   * wrong_client, wrong_proof, invalid_request (a scope or a resource beyond the session's), rate_limited, unavailable.
    */
   async refresh(request: RefreshRequest): Promise<Outcome<Refreshed>> {
-    const sample = request.dryRun ? trySample(request.refreshToken, this.clock.now()) : undefined;
+    const { refreshToken, twins, dryRun, accessTokens = [] } = request;
+    const sample = dryRun ? this.dryRuns.sample(refreshToken) : undefined;
     if (sample && !sample.ok) return sample;
-    if (sample) return accept(this.issue(sample.value.token, sample.value.turned, this.dryRunMint, request));
+    // No access token is of a sample's session.
+    if (sample && accessTokens.length === 0)
+      return this.issue(sample.value.token, sample.value.turned, request);
 
-    const read = this.tokens.read(request.refreshToken);
+    const read =
+      refreshToken && twins
+        ? await orUnavailable(() => this.twinTokens.choose([refreshToken, ...twins]))
+        : this.tokens.read(refreshToken);
     if (!read.ok) return read;
-    const standing = await this.limiter.forSession(read.value.sessionId);
+    const { sessionId } = read.value;
+    // Before anything is spent: a refresh token that comes with a wrong access token may be in wrong hands.
+    if (!accessTokens.every((accessToken) => this.mint.isFor(sessionId, accessToken)))
+      return refuse('wrong_proof', { sessionId, detail: 'access_token_other_session' });
+    const standing = await this.limiter.forSession(sessionId, dryRun);
     if (standing && !standing.allowed) {
-      return refuse('rate_limited', { retryAfter: standing.reset, sessionId: read.value.sessionId });
+      return refuse('rate_limited', { retryAfter: standing.reset, sessionId, detail: 'session_limit' });
     }
     return orUnavailable(() => this.exchange(read.value, request));
   }
 
-  /**
-   * Whether an access token, however long ago it expired, is one of this service's for the session of a refresh token.
-   * Asks the database nothing and spends nothing. Refuses: missing_token, malformed_token, expired (the refresh token);
-   * wrong_proof (the access token).
-   */
-  belongTogether(accessToken: string, refreshToken: string): Outcome<true> {
-    const read = this.tokens.read(refreshToken);
-    if (!read.ok) return read;
-    const { sessionId } = read.value;
-    const fits = this.signer.verify(accessToken)?.sid === sessionId;
-    return fits ? accept(true) : refuse('wrong_proof', { sessionId });
-  }
-
-  /**
-   * Ends the session of a refresh token, of whatever generation (RFC 7009 section 2.1); true if this call ended it. A
-   * token that opens nothing ends nothing, and that is no error. Refuses: unavailable.
-   */
-  async logout(refreshToken: string | undefined): Promise<Outcome<LoggedOut>> {
-    const read = this.tokens.read(refreshToken);
-    if (!read.ok) return accept({ ended: false });
-    const { sessionId } = read.value;
-    return orUnavailable(async () =>
-      accept({ ended: await this.store.revoke(sessionId, 'logout'), sessionId }),
-    );
-  }
-
-  /**
-   * Ends the session of a refresh token for its client (RFC 7009 section 2.1). Refuses: wrong_client, unavailable.
-   */
-  async revoke(refreshToken: string, clientId: string): Promise<Outcome<LoggedOut>> {
-    const read = this.tokens.read(refreshToken);
-    if (!read.ok) return accept({ ended: false });
-    const { sessionId } = read.value;
-    return orUnavailable<LoggedOut>(async () => {
-      const found = await this.store.find(sessionId);
-      if (!found) return accept({ ended: false });
-      if (!isBoundTo(found.session, clientId)) return refuse('wrong_client', { sessionId });
-      return accept({ ended: await this.store.revoke(sessionId, 'logout'), sessionId });
-    });
-  }
-
-  /**
-   * The claims of an access token of this service that has not expired and whose session is live. Writes nothing.
-   * Refuses: malformed_token, expired, revoked, unknown_session, unavailable.
-   */
-  async inspectAccessToken(accessToken: string): Promise<Outcome<AccessTokenClaims>> {
-    const claims = this.signer.verify(accessToken);
-    if (!claims) return refuse('malformed_token');
-    return orUnavailable(async () => {
-      const found = await this.store.find(claims.sid);
-      if (!found) return refuse('unknown_session');
-      if (found.session.revokedAt) return refuse('revoked');
-      const over = isExpired(found) || seconds(found.now) >= claims.exp;
-      return over ? refuse('expired') : accept(claims);
-    });
-  }
-
-  /** What a refresh would come to just now, and the session. Writes nothing. Refuses as refresh does. */
-  async inspect(refreshToken: string): Promise<Outcome<Turned>> {
-    const read = this.tokens.read(refreshToken);
-    if (!read.ok) return read;
-    return orUnavailable(() => this.ratchet.inspect(read.value, this.policies.rotate));
-  }
-
   private async exchange(token: PresentedToken, request: RefreshRequest): Promise<Outcome<Refreshed>> {
-    const { dryRun, mode, presenter, scope } = request;
-    const mint = dryRun ? this.dryRunMint : this.liveMint;
+    const { dryRun } = request;
     // Asked first: a rotation whose answer cannot be signed would cost the client a retry.
-    mint.ready();
-    const policy = presenter ? { ...this.policies[mode], presenter } : this.policies[mode];
-    // What a refusal for the scope must not spend is asked before it can be spent.
-    if (scope !== undefined && !(await this.grants(token, scope)))
-      return refuse('invalid_request', { flaws: [SCOPE_TOO_WIDE] });
-    const turned = await (dryRun ? this.ratchet.foresee(token, policy) : this.ratchet.turn(token, policy));
-    return turned.ok ? accept(this.issue(token, turned.value, mint, request)) : turned;
+    this.mintFor(request).ready();
+    const flaw = await this.flawIn(request, token);
+    if (flaw) return refuse('invalid_request', { flaws: [flaw] });
+    const turned = await (dryRun ? this.ratchet.foresee(token, request) : this.ratchet.turn(token, request));
+    return turned.ok ? this.issue(token, turned.value, request) : turned;
   }
 
-  /** Whether the session grants `scope`; a session that is not there refuses for that reason, later. */
-  private async grants(token: PresentedToken, scope: string): Promise<boolean> {
-    const found = await this.store.find(token.sessionId);
-    return !found || isWithinScope(scope, found.session.scope ?? '');
+  /**
+   * What is wrong with the scope and the resources of a request, if anything is. Asked before the token can be spent; but
+   * one that is no good is refused, and ends its session, whatever comes with it.
+   */
+  private async flawIn(request: RefreshRequest, token: PresentedToken): Promise<Flaw | undefined> {
+    if (request.scope === undefined && request.resources === undefined) return undefined;
+    const foreseen = await this.ratchet.foresee(token, request);
+    return foreseen.ok ? flawIn(request, foreseen.value.snapshot.session, this.config.audience) : undefined;
   }
 
   private issue(
     token: PresentedToken,
     { turn, snapshot }: Turned,
-    mint: TokenMint,
-    { dryRun, scope, presenter }: Pick<RefreshRequest, 'dryRun' | 'scope' | 'presenter'>,
-  ): Refreshed {
+    request: RefreshRequest,
+  ): Outcome<Refreshed> {
+    const { dryRun, scope, resources, presenter } = request;
+    const { session } = snapshot;
     const successor = { handle: token.handle, deadline: token.deadline, generation: turn.generation };
     const particulars = {
       ...(scope !== undefined && { scope }),
+      ...(resources !== undefined && { resources }),
       ...(presenter?.jkt !== undefined && { jkt: presenter.jkt }),
     };
-    return {
-      ...mint.pair(snapshot, successor, particulars),
-      how: turn.kind,
-      dryRun,
-      session: snapshot.session,
-    };
+    const pair = this.mintFor(request).pair(snapshot, successor, particulars);
+    // A token's times are whole seconds, and the last of its session's has begun.
+    if (pair.expiresIn === 0)
+      return refuse('expired', { sessionId: session.id, detail: firstDeadline(session) });
+    return accept({ ...pair, how: turn.kind, dryRun, session });
   }
-}
 
-async function orUnavailable<T>(work: () => Promise<Outcome<T>>): Promise<Outcome<T>> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof StoreUnavailable) return refuse('unavailable', { retryAfter: RETRY_AFTER_OUTAGE });
-    throw error;
+  private mintFor({ dryRun }: RefreshRequest): TokenMint {
+    return dryRun ? this.dryRuns.mint : this.mint;
   }
 }

@@ -1,16 +1,28 @@
-import { Injectable } from '@nestjs/common';
-import type { RefreshPolicy } from '../core/policy.js';
-import { accept, refuse, type Outcome } from '../core/refusal.js';
-import { decide, type Turn } from '../core/rotation.js';
-import type { Snapshot } from '../core/session.js';
-import { SessionStore, StoreUnavailable } from '../store/session-store.js';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Config } from '../config/config.js';
+import { CONFIG } from '../config/config.module.js';
+import type { Presentation, RefreshPolicy, Windows } from '../core/policy.js';
+import { accept, refuse, type Outcome, type RefusalDetail, type Refusal } from '../core/refusal.js';
+import { decide, disownsParent, type Turn } from '../core/rotation.js';
+import { isTouchDue, type Answered, type Session, type Snapshot } from '../core/session.js';
+import { SessionStore } from '../store/session-store.js';
+import { Unavailable } from '../core/unavailable.js';
 import type { PresentedToken } from './refresh-tokens.js';
 
 /** A refresh that succeeded: how, and the session after it. */
-export interface Turned {
+export interface Turned<Of extends Answered = Answered> {
   readonly turn: Turn;
-  readonly snapshot: Snapshot;
+  readonly snapshot: Snapshot<Of>;
 }
+
+/** What presenting a generation of a session would come to. */
+export interface Prospect {
+  readonly generation: number;
+  readonly outcome: Turn['kind'] | 'refused';
+}
+
+/** How many of a session's unused successors are shown. */
+const MOST_SHOWN = 20;
 
 /**
  * How often a decision is made anew when the session changed between reading and writing. Each round another request
@@ -21,10 +33,18 @@ const ROUNDS = 5;
 /** Turns a session's ratchet: joins what the rules decide with what the store does. */
 @Injectable()
 export class Ratchet {
-  constructor(private readonly store: SessionStore) {}
+  private readonly windows: Windows;
+
+  constructor(
+    @Inject(CONFIG) { rotationGrace: grace, recoveryWindow: recovery }: Config,
+    private readonly store: SessionStore,
+  ) {
+    this.windows = { grace, recovery };
+  }
 
   /** Refreshes the session of `token`. Refuses: unknown_session, expired, revoked, reused. */
-  async turn(token: PresentedToken, policy: RefreshPolicy): Promise<Outcome<Turned>> {
+  async turn(token: PresentedToken, presentation: Presentation): Promise<Outcome<Turned>> {
+    const policy = this.policyOf(presentation);
     if (policy.mode === 'rotate') {
       const snapshot = await this.store.tryRotate(token.sessionId, token.generation, policy);
       if (snapshot)
@@ -34,33 +54,48 @@ export class Ratchet {
       const found = await this.store.find(token.sessionId);
       const judged = this.judge(token, found, policy);
       if (!judged.ok) {
-        if (judged.refused.reason === 'reused') await this.store.revoke(token.sessionId, 'reuse');
+        if (judged.refusal.reason === 'reused') await this.store.revoke(token.sessionId, 'reuse');
         return judged;
       }
       const { turn } = judged.value;
       const snapshot = await this.carryOut(turn, found!, token, policy);
       if (snapshot) return accept({ turn, snapshot });
     }
-    throw new StoreUnavailable('the session kept changing');
+    throw new Unavailable('session_contended');
   }
 
   /** What turn would come to. Writes nothing. */
-  async foresee(token: PresentedToken, policy: RefreshPolicy): Promise<Outcome<Turned>> {
-    return this.judge(token, await this.store.find(token.sessionId), policy);
+  async foresee(token: PresentedToken, presentation: Presentation): Promise<Outcome<Turned<Session>>> {
+    return this.judge(token, await this.store.find(token.sessionId), this.policyOf(presentation));
   }
 
-  /** What turn would come to if whoever may present the token did. Writes nothing. */
-  async inspect(token: PresentedToken, policy: RefreshPolicy): Promise<Outcome<Turned>> {
-    const found = await this.store.find(token.sessionId);
-    const { clientBound = false, clientId = '', dpopJkt } = found?.session ?? {};
-    const presenter = { clientId, ...(dpopJkt && { jkt: dpopJkt }) };
-    return this.judge(token, found, { ...policy, ...(clientBound && { presenter }) });
+  /** What the tokens of a session that are not disowned would come to: its parent, and the unused successors. */
+  prospects(found: Snapshot, presentation: Presentation): Prospect[] {
+    const { parent, floor, generation } = found.session;
+    const policy = this.policyOf(presentation);
+    const prospects = parent < 0 ? [] : [parent];
+    // A session of very many siblings is shown by its newest.
+    for (let next = Math.max(floor + 1, generation - MOST_SHOWN + 1); next <= generation; next++)
+      prospects.push(next);
+    return prospects.map((each) => {
+      const { kind } = decide(found, each, policy);
+      return { generation: each, outcome: kind === 'reuse' || kind === 'refuse' ? 'refused' : kind };
+    });
   }
 
-  private judge(token: PresentedToken, found: Snapshot | undefined, policy: RefreshPolicy): Outcome<Turned> {
+  private policyOf({ windows, ...how }: Presentation): RefreshPolicy {
+    return { ...this.windows, ...windows, ...how };
+  }
+
+  private judge(
+    token: PresentedToken,
+    found: Snapshot | undefined,
+    policy: RefreshPolicy,
+  ): Outcome<Turned<Session>> {
     const decision = decide(found, token.generation, policy);
-    if (decision.kind === 'refuse') return refuse(decision.reason, { sessionId: token.sessionId });
-    if (decision.kind === 'reuse') return refuse('reused', { sessionId: token.sessionId });
+    if (decision.kind === 'reuse') return refuse('reused', about(token, decision.detail, found, policy));
+    if (decision.kind === 'refuse')
+      return refuse(decision.reason, about(token, decision.detail, found, policy));
     return accept({ turn: decision, snapshot: found! });
   }
 
@@ -69,20 +104,45 @@ export class Ratchet {
     found: Snapshot,
     token: PresentedToken,
     policy: RefreshPolicy,
-  ): Promise<Snapshot | undefined> {
+  ): Promise<Snapshot<Answered> | undefined> {
+    const { jkt, binds } = policy.presenter ?? {};
+    if (turn.kind !== 'rotate' && binds && jkt !== undefined && found.session.dpopJkt === null) {
+      // A rotation binds by itself. What anything else comes to is decided anew: by then it may be another's key.
+      await this.store.bind(token.sessionId, jkt);
+      return undefined;
+    }
     switch (turn.kind) {
       case 'rotate':
         return this.store.rotate(token.sessionId, token.generation, policy);
       case 'fast-forward':
         return this.store.fastForward(token.sessionId, turn.generation);
+      case 'recover':
+        return this.store.recover(token.sessionId, found.session.generation);
       case 'touch':
-        // The deadline is moved at most once a minute; a touch that moves nothing is still a touch.
-        return (await this.store.touch(token.sessionId, token.generation)) ?? found;
-      case 'replay':
+      case 'retry':
       case 'coalesce':
-        return found;
+        if (disownsParent(found, turn))
+          return this.store.disownParent(token.sessionId, found.session.generation);
+        // A session whose client asks again and again is not idle; a touch that moves nothing is still a touch.
+        if (!isTouchDue(found)) return found;
+        return (await this.store.touch(token.sessionId, found.session.generation)) ?? found;
       default:
         return turn satisfies never;
     }
   }
+}
+
+/** What the operator is told of a refusal. */
+function about(
+  { sessionId }: PresentedToken,
+  detail: RefusalDetail | undefined,
+  found: Snapshot | undefined,
+  { presenter }: RefreshPolicy,
+): Omit<Refusal, 'reason'> {
+  return {
+    sessionId,
+    ...(detail && { detail }),
+    ...(found && { subject: found.session.subject, clientId: found.session.clientId }),
+    ...(presenter && { presenter: presenter.clientId }),
+  };
 }

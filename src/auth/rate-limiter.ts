@@ -1,7 +1,12 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
+import { RateCounts } from '../store/rate-counts.js';
+import { isWorker } from '../workers/ask-primary.js';
+
+/** In seconds. */
+const MINUTE = 60;
 
 /** Where a caller stands against a limit. */
 export interface RateStanding {
@@ -12,33 +17,100 @@ export interface RateStanding {
   readonly reset: number;
 }
 
-/** Counts requests a minute in this process's memory, per address and per session. */
+/**
+ * Counts requests a minute, per address and per session. Dry runs are counted by themselves: whoever tries things out, or
+ * holds a copy of a token, uses up nobody's refreshes.
+ *
+ * This process counts in its memory, and refuses by that. Where workers or replicas share their counts, the shared one is asked
+ * as well; while it cannot be had, nobody is held up by that.
+ */
 @Injectable()
 export class RateLimiter {
-  private readonly addresses: RateLimiterMemory | undefined;
-  private readonly sessions: RateLimiterMemory | undefined;
+  private readonly logger = new Logger('RateLimits');
+  private readonly real: Limits;
+  private readonly dry: Limits;
+  private readonly wrongServiceKeys: RateLimiterMemory | undefined;
+  private readonly shared: RateCounts | undefined;
+  private isAlone = false;
 
-  constructor(@Inject(CONFIG) { rateLimits }: Config) {
-    this.addresses = aMinute(rateLimits.perAddress);
-    this.sessions = aMinute(rateLimits.perSession);
+  constructor(@Inject(CONFIG) { rateLimits }: Config, counts: RateCounts) {
+    this.real = limitsOf(rateLimits, '');
+    this.dry = limitsOf(rateLimits, 'dry-run-');
+    this.wrongServiceKeys = aMinute(rateLimits.wrongServiceKeys, 'wrong-service-key');
+    this.shared = isWorker || rateLimits.store === 'postgresql' ? counts : undefined;
   }
 
   /** Counts a request from an address; undefined if addresses are not limited. */
-  async fromAddress(address: string): Promise<RateStanding | undefined> {
-    return this.addresses && count(this.addresses, address);
+  async fromAddress(address: string, dryRun = false): Promise<RateStanding | undefined> {
+    const { addresses } = dryRun ? this.dry : this.real;
+    return addresses && this.count(addresses, address);
   }
 
   /** Counts a request for a session; undefined if sessions are not limited. */
-  async forSession(sessionId: string): Promise<RateStanding | undefined> {
-    return this.sessions && count(this.sessions, sessionId);
+  async forSession(sessionId: string, dryRun: boolean): Promise<RateStanding | undefined> {
+    const { sessions } = dryRun ? this.dry : this.real;
+    return sessions && this.count(sessions, sessionId);
+  }
+
+  /** Counts a wrong service key from an address; undefined if they are not limited. */
+  async wrongServiceKey(address: string): Promise<RateStanding | undefined> {
+    return this.wrongServiceKeys && this.count(this.wrongServiceKeys, address);
+  }
+
+  private count(limiter: RateLimiterMemory, key: string): Promise<RateStanding> {
+    return this.shared ? this.countEverywhere(limiter, key, this.shared) : countHere(limiter, key);
+  }
+
+  private async countEverywhere(
+    limiter: RateLimiterMemory,
+    key: string,
+    shared: RateCounts,
+  ): Promise<RateStanding> {
+    const here = await countHere(limiter, key);
+    // A flood that this process sees by itself costs the database nothing.
+    if (!here.allowed) return here;
+    try {
+      const { count, reset } = await shared.count(limiter.getKey(key));
+      this.note(false);
+      const limit = limiter.points;
+      return {
+        allowed: count <= limit,
+        limit,
+        remaining: Math.max(0, limit - count),
+        reset: Math.ceil(reset / 1000),
+      };
+    } catch (error) {
+      this.note(true, String(error));
+      return here;
+    }
+  }
+
+  /** Tells the operator when the shared counts are lost, and when they are back. */
+  private note(isAlone: boolean, why = ''): void {
+    if (isAlone === this.isAlone) return;
+    this.isAlone = isAlone;
+    if (isAlone) this.logger.warn(`Limits are counted in this process alone for now: ${why}`);
+    else this.logger.log('Limits are shared again');
   }
 }
 
-function aMinute(limit: number): RateLimiterMemory | undefined {
-  return limit === 0 ? undefined : new RateLimiterMemory({ points: limit, duration: 60 });
+interface Limits {
+  readonly addresses: RateLimiterMemory | undefined;
+  readonly sessions: RateLimiterMemory | undefined;
 }
 
-async function count(limiter: RateLimiterMemory, key: string): Promise<RateStanding> {
+function limitsOf({ perAddress, perSession }: Config['rateLimits'], kind: string): Limits {
+  return {
+    addresses: aMinute(perAddress, `${kind}address`),
+    sessions: aMinute(perSession, `${kind}session`),
+  };
+}
+
+function aMinute(limit: number, keyPrefix: string): RateLimiterMemory | undefined {
+  return limit === 0 ? undefined : new RateLimiterMemory({ points: limit, duration: MINUTE, keyPrefix });
+}
+
+async function countHere(limiter: RateLimiterMemory, key: string): Promise<RateStanding> {
   const counted = await limiter.consume(key).catch((refused: unknown) => {
     if (refused instanceof RateLimiterRes) return refused;
     throw refused;

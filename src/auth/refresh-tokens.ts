@@ -28,10 +28,10 @@ export class RefreshTokens {
   read(text: string | undefined): Outcome<PresentedToken> {
     if (!text) return refuse('missing_token');
     const token = readRefreshToken(text, this.config.refreshTokenKeys);
-    if (!token) return refuse('malformed_token');
+    if (typeof token === 'string') return refuse('malformed_token', { detail: token });
     const sessionId = sessionIdOf(token.handle);
     const late = this.clock.now().getTime() / 1000 - token.deadline;
-    if (late > CLOCK_TOLERANCE) return refuse('expired', { sessionId });
+    if (late > CLOCK_TOLERANCE) return refuse('expired', { sessionId, detail: 'absolute_deadline' });
     return accept({ ...token, sessionId });
   }
 

@@ -1,11 +1,11 @@
-import { accept, refuse, type Outcome, type Refusal } from '../core/refusal.js';
+import { accept, refuse, type Outcome, type RefusalReason } from '../core/refusal.js';
 import { newHandle, sessionIdOf } from '../core/refresh-token.js';
 import type { Session } from '../core/session.js';
 import type { Turned } from './ratchet.js';
 import type { PresentedToken } from './refresh-tokens.js';
 
 const ACCEPTED_SAMPLE = 'abc123.def456';
-const REFUSED_SAMPLES: ReadonlyMap<string, Refusal> = new Map([
+const REFUSED_SAMPLES: ReadonlyMap<string, RefusalReason> = new Map([
   ['expired.def456', 'expired'],
   ['revoked.def456', 'revoked'],
   ['reused.def456', 'reused'],
@@ -45,6 +45,9 @@ function sampleRefresh(now: Date): { token: PresentedToken; turned: Turned } {
     idleTtl: 3_600,
     accessTokenTtl: 900,
     generation: 1,
+    parent: 0,
+    floor: 0,
+    parentDisowned: false,
     rotatedAt: now,
     revokedAt: null,
     revokedBy: null,

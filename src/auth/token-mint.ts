@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { generateKeyPairSync, generateKeySync, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
@@ -9,8 +9,9 @@ import {
   type RefreshToken,
   type RefreshTokenKey,
 } from '../core/refresh-token.js';
-import type { Snapshot } from '../core/session.js';
+import type { Answered, Snapshot } from '../core/session.js';
 import { AccessTokenSigner, jwtSigner } from '../keys/access-token-signer.js';
+import type { NewSession } from '../store/session-registry.js';
 import { RefreshTokens } from './refresh-tokens.js';
 
 /** An access token and the refresh token that goes with it. */
@@ -21,6 +22,8 @@ export interface TokenPair {
   readonly refreshToken: string;
   /** What is left of the session, in seconds. */
   readonly refreshTokenExpiresIn: number;
+  /** What is left of it unless it is refreshed, in seconds. */
+  readonly idleExpiresIn: number;
 }
 
 /** What is particular to one access token, but for its id. */
@@ -28,10 +31,14 @@ export type Particulars = Omit<Issuance, 'jti'>;
 
 /** Mints tokens for a session. */
 export abstract class TokenMint {
-  /** Throws StoreUnavailable if nothing could be minted just now. */
+  /** Throws Unavailable if nothing could be minted just now. */
   abstract ready(): void;
 
-  abstract pair(snapshot: Snapshot, refreshToken: RefreshToken, particulars?: Particulars): TokenPair;
+  abstract pair(
+    snapshot: Snapshot<Answered>,
+    refreshToken: RefreshToken,
+    particulars?: Particulars,
+  ): TokenPair;
 }
 
 /** Mints the tokens that open something. */
@@ -49,13 +56,32 @@ export class LiveMint extends TokenMint {
     this.signer.ready();
   }
 
-  override pair(snapshot: Snapshot, refreshToken: RefreshToken, particulars: Particulars = {}): TokenPair {
+  /** Whether an access token, however long ago it expired, is one of this service's for a session. */
+  isFor(sessionId: string, accessToken: string): boolean {
+    return this.signer.verify(accessToken)?.sid === sessionId;
+  }
+
+  /** An access token as a session to be opened would have it, to be measured. */
+  sample(session: NewSession, particulars: Particulars): string {
+    const now = new Date();
+    const opened = { ...session, authTime: now, expiresAt: now, idleExpiresAt: now };
+    const issuance = { ...particulars, jti: randomUUID() };
+    return this.signer.sign(accessTokenClaims({ session: opened, now }, this.config, issuance));
+  }
+
+  override pair(
+    snapshot: Snapshot<Answered>,
+    refreshToken: RefreshToken,
+    particulars: Particulars = {},
+  ): TokenPair {
+    const { session, now } = snapshot;
     const claims = accessTokenClaims(snapshot, this.config, { ...particulars, jti: randomUUID() });
     return {
       accessToken: this.signer.sign(claims),
       expiresIn: Math.max(0, claims.exp - claims.iat),
       refreshToken: this.tokens.mint(refreshToken),
-      refreshTokenExpiresIn: secondsLeft(snapshot),
+      refreshTokenExpiresIn: secondsLeft(session.expiresAt, now),
+      idleExpiresIn: secondsLeft(session.idleExpiresAt, now),
     };
   }
 }
@@ -75,7 +101,10 @@ export class DryRunMint extends TokenMint {
     },
     'dry-run+jwt',
   );
-  private readonly refreshTokenKey: RefreshTokenKey = { kid: 0, secret: randomBytes(32) };
+  private readonly refreshTokenKey: RefreshTokenKey = {
+    kid: 0,
+    secret: generateKeySync('hmac', { length: 256 }),
+  };
 
   constructor(@Inject(CONFIG) private readonly config: Config) {
     super();
@@ -85,17 +114,23 @@ export class DryRunMint extends TokenMint {
     // The keys are this process's own.
   }
 
-  override pair(snapshot: Snapshot, refreshToken: RefreshToken, particulars: Particulars = {}): TokenPair {
+  override pair(
+    snapshot: Snapshot<Answered>,
+    refreshToken: RefreshToken,
+    particulars: Particulars = {},
+  ): TokenPair {
+    const { session, now } = snapshot;
     const claims = accessTokenClaims(snapshot, this.config, { ...particulars, jti: randomUUID() });
     return {
       accessToken: this.sign({ ...claims, exp: claims.iat }),
       expiresIn: Math.max(0, claims.exp - claims.iat),
       refreshToken: mintRefreshToken({ ...refreshToken, handle: newHandle() }, this.refreshTokenKey),
-      refreshTokenExpiresIn: secondsLeft(snapshot),
+      refreshTokenExpiresIn: secondsLeft(session.expiresAt, now),
+      idleExpiresIn: secondsLeft(session.idleExpiresAt, now),
     };
   }
 }
 
-function secondsLeft({ session, now }: Snapshot): number {
-  return Math.max(0, seconds(session.expiresAt) - seconds(now));
+function secondsLeft(deadline: Date, now: Date): number {
+  return Math.max(0, seconds(deadline) - seconds(now));
 }

@@ -1,13 +1,21 @@
+import { isIP } from 'node:net';
+import cookieParser from 'cookie-parser';
 import type { FastifyRequest } from 'fastify';
 import type { CookieConfig } from '../config/config.js';
-import { accept, refuse, type Flaw, type Outcome } from '../core/refusal.js';
+import { accept, refuse, type Outcome } from '../core/refusal.js';
 
+const parse = cookieParser(undefined, { decode: (text) => text });
 const LOCAL_HOSTS = new Set(['localhost', '127.0.0.1', '::1', '[::1]']);
+/** What every browser keeps of a cookie, in bytes of name, value and attributes (RFC 6265 section 6.1). */
+const MOST_BYTES = 4096;
+/** A browser holds one for each domain that this host is in, at the most; what sends more is none. */
+const MOST_TWINS = 8;
 
 /** A contract's refresh cookie: how it is named, where it is sent, how it is written and read. */
 export class RefreshCookie {
   /** The name with the configured prefix. */
   readonly name: string;
+  private readonly path: string;
   private readonly attributes: string;
 
   constructor(
@@ -17,9 +25,8 @@ export class RefreshCookie {
   ) {
     this.name = config.prefix + name;
     // A __Host- cookie is one only with Path=/ (RFC 6265bis section 4.1.3.2).
-    const where = config.prefix === '__Host-' ? '/' : path;
-    const domain = config.domain ? `; Domain=${config.domain}` : '';
-    this.attributes = `; Path=${where}${domain}; HttpOnly; SameSite=${config.sameSite}`;
+    this.path = config.prefix === '__Host-' ? '/' : path;
+    this.attributes = this.attributesAt(config.domain, config.partitioned);
   }
 
   /** A Set-Cookie value that hands `token` over for `maxAge` seconds; `secure` as mustBeSecure says. */
@@ -27,40 +34,71 @@ export class RefreshCookie {
     return `${this.name}=${token}; Max-Age=${maxAge}${this.attributes}${secure ? '; Secure' : ''}`;
   }
 
-  /** A Set-Cookie value that clears it. */
-  clear(secure = true): string {
-    return this.write('', 0, secure);
-  }
-
-  /** Whether the answer's cookie must be Secure: always, but on plain HTTP at this very machine. */
-  mustBeSecure(request: FastifyRequest): boolean {
-    const local = request.protocol === 'http' && LOCAL_HOSTS.has(request.hostname);
-    return !local || this.config.prefix !== '' || this.config.sameSite === 'None';
+  /** Whether a browser keeps it with `token` for a value. */
+  canHold(token: string): boolean {
+    return this.write(token, 999_999_999).length <= MOST_BYTES;
   }
 
   /**
-   * The cookie's value as it came, undefined if it did not. Refuses invalid_request if it came twice: a cookie of a
-   * parent domain or a longer path can be tossed in beside the real one, and which of them is meant is anyone's guess.
+   * Set-Cookie values that clear its twins: what a browser may hold under the same name beside it, from before
+   * COOKIE_DOMAIN or COOKIE_PARTITIONED was changed, or from a neighbour. To be sent ahead of it: a browser that does
+   * not know Partitioned takes one of them for the cookie itself.
    */
-  read(request: FastifyRequest): Outcome<string | undefined> {
-    const header = request.headers.cookie;
-    if (header === undefined) return accept(undefined);
-    const times = header.split(';').filter((pair) => pair.split('=', 1)[0]!.trim() === this.name).length;
-    if (times > 1) return refuse('invalid_request', { flaws: [this.flaw(`was sent ${times} times`)] });
-    const value = (request.raw as { cookies?: Record<string, unknown> }).cookies?.[this.name];
-    if (value === undefined) return accept(undefined);
-    // cookie-parser reads a value that starts with `j:` as JSON.
-    if (typeof value !== 'string')
-      return refuse('invalid_request', { flaws: [this.flaw('is not a string')] });
-    return accept(value);
+  clearTwins(request: FastifyRequest, secure = true): string[] {
+    const domains = this.config.prefix === '__Host-' ? [] : domainsOf(request.hostname);
+    return [undefined, ...domains]
+      .flatMap((domain) => [true, false].map((partitioned) => this.attributesAt(domain, partitioned)))
+      .filter((attributes) => attributes !== this.attributes)
+      .map((attributes) => `${this.name}=; Max-Age=0${attributes}${secure ? '; Secure' : ''}`);
   }
 
-  private flaw(what: string): Flaw {
-    return { in: 'cookie', name: this.name, message: `the cookie ${this.name} ${what}` };
+  /** Whether the answer's cookie must be Secure: unless alwaysSecure, not over plain HTTP at this very machine. */
+  mustBeSecure(request: FastifyRequest): boolean {
+    return this.config.alwaysSecure || request.protocol !== 'http' || !LOCAL_HOSTS.has(request.hostname);
+  }
+
+  /**
+   * The cookie's values as they came: none if it did not or is empty, several where it has twins. Refuses
+   * invalid_request if there are more than any browser holds.
+   */
+  read(request: FastifyRequest): Outcome<readonly string[]> {
+    const header = request.headers.cookie;
+    if (header === undefined) return accept([]);
+    const own = header.split(';').filter((pair) => pair.split('=', 1)[0]!.trim() === this.name);
+    if (own.length === 1) return accept([valueOf(own[0]!)].filter(Boolean));
+    const values = new Set(own.map(valueOf).filter(Boolean));
+    if (values.size <= MOST_TWINS) return accept([...values]);
+    const message = `the cookie ${this.name} was sent ${values.size} times`;
+    return refuse('invalid_request', { flaws: [{ in: 'cookie', name: this.name, message }] });
   }
 
   /** Whether the request may carry it. */
   mayBeIn(request: FastifyRequest): boolean {
     return request.headers.cookie?.includes(this.name) ?? false;
   }
+
+  private attributesAt(domain: string | undefined, partitioned: boolean): string {
+    const where = domain === undefined ? '' : `; Domain=${domain}`;
+    const how = `HttpOnly; SameSite=${this.config.sameSite}${partitioned ? '; Partitioned' : ''}`;
+    return `; Path=${this.path}${where}; ${how}`;
+  }
+}
+
+/**
+ * The value of one cookie, spelt as it was set: what cookie-parser would read otherwise, such as quotes or the JSON of
+ * `j:"..."`, stands for itself, and is no token. The others are nobody's here, and thousands fit into a header.
+ */
+function valueOf(pair: string): string {
+  const request: { headers: object; cookies?: Record<string, unknown> } = { headers: { cookie: pair } };
+  parse(request as never, undefined as never, () => undefined);
+  const asSent = pair.slice(pair.indexOf('=') + 1).trim();
+  const [read] = Object.values(request.cookies ?? {});
+  return read === asSent ? read : asSent;
+}
+
+/** The domains that a host's cookies may be of: its own, and those above it that have a dot. */
+function domainsOf(host: string): string[] {
+  if (isIP(host) !== 0 || !/^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$/.test(host)) return [];
+  const labels = host.toLowerCase().split('.').slice(-MOST_TWINS);
+  return labels.slice(0, -1).map((_, at) => labels.slice(at).join('.'));
 }

@@ -1,48 +1,74 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
-import type { Config } from '../config/config.js';
+import { Reflector } from '@nestjs/core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { RateLimiter } from '../auth/rate-limiter.js';
+import type { Config, ServiceKey, ServiceRole } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
-import { accountOf } from './exchange.js';
-import { ServiceError } from './service-error.js';
+import { holdTo, networkOf } from './address-limit.guard.js';
+import { ApiException } from './errors/api.exception.js';
+import { bearerChallenge } from './errors/challenge.js';
+import { recordOf } from './request-record.js';
+import { ServiceKeys } from './service-keys.js';
+import { ROLES } from './service-role.js';
 
-const NAME = Symbol('service key name');
-type Called = FastifyRequest & { [NAME]?: string };
+const KEY = Symbol('service key');
+type Called = FastifyRequest & { [KEY]?: ServiceKey };
 
-/** Lets in who sends a service key as a bearer token (RFC 6750 section 2.1). */
+/**
+ * Lets in who sends a service key as a bearer token (RFC 6750 section 2.1), if it has a role that the route is for. Wrong
+ * ones are limited for each address. A right one always passes: else whoever shares an address with a login backend could
+ * lock it out.
+ */
 @Injectable()
 export class ServiceKeyGuard implements CanActivate {
-  private readonly keys: readonly { name: string; digest: Buffer }[];
+  private readonly keys: ServiceKeys;
 
-  constructor(@Inject(CONFIG) { serviceKeys }: Config) {
-    this.keys = serviceKeys.map(({ name, secret }) => ({ name, digest: digest(secret) }));
+  constructor(
+    @Inject(CONFIG) { serviceKeys }: Config,
+    private readonly limiter: RateLimiter,
+    private readonly reflector: Reflector,
+  ) {
+    this.keys = new ServiceKeys(serviceKeys);
   }
 
-  canActivate(context: ExecutionContext): boolean {
+  async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<Called>();
     const [scheme, secret] = (request.headers.authorization ?? '').split(' ', 2);
     if (scheme?.toLowerCase() !== 'bearer' || !secret)
       throw refused('Send a service key: Authorization: Bearer <key>');
-    const given = digest(secret);
-    // Every key is compared, and as a digest: neither which one is near nor how near it is shows in the time.
-    const matches = this.keys.filter((key) => timingSafeEqual(key.digest, given));
-    if (!matches[0]) throw refused('This is not a service key of this service', 'invalid_token');
-    request[NAME] = matches[0].name;
-    Object.assign(accountOf(request), { serviceKey: matches[0].name });
+    const key = this.keys.find(secret);
+    if (!key) {
+      const standing = await this.limiter.wrongServiceKey(networkOf(request));
+      holdTo(standing, context.switchToHttp().getResponse<FastifyReply>(), 'service_key_limit');
+      throw refused('This is not a service key of this service', 'invalid_token');
+    }
+    request[KEY] = key;
+    recordOf(request).serviceKey = key.name;
+    const roles = this.reflector.getAllAndOverride(ROLES, [context.getHandler(), context.getClass()]);
+    mustHaveRole(request, ...roles);
     return true;
   }
 }
 
 /** The name of the service key that a request was let in with. */
 export function serviceKeyName(request: FastifyRequest): string {
-  return (request as Called)[NAME]!;
+  return (request as Called)[KEY]!.name;
 }
 
-function digest(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest();
+/** Lets go on whose service key has one of `roles`. @throws ApiException 403, naming them */
+export function mustHaveRole(request: FastifyRequest, ...roles: readonly ServiceRole[]): void {
+  if (roles.some((role) => (request as Called)[KEY]!.roles.includes(role))) return;
+  const message = `The service key lacks the role ${roles.join(' or ')}`;
+  const challenge = { 'www-authenticate': bearerChallenge('insufficient_scope') };
+  throw new ApiException(403, { message, code: 'MISSING_ROLE' }, challenge);
 }
 
-function refused(message: string, error?: string): ServiceError {
-  const challenge = error ? `Bearer error="${error}"` : 'Bearer';
-  return new ServiceError(401, { message, code: 'INVALID_SERVICE_KEY' }, { 'www-authenticate': challenge });
+function refused(message: string, error?: string): ApiException {
+  return new ApiException(
+    401,
+    { message, code: 'INVALID_SERVICE_KEY' },
+    {
+      'www-authenticate': bearerChallenge(error),
+    },
+  );
 }

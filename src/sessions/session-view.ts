@@ -1,5 +1,7 @@
+import { isUUID } from 'class-validator';
 import { isExpired, type Snapshot } from '../core/session.js';
-import type { SessionCursor } from '../store/session-directory.js';
+import { readTimestamp } from '../http/validation/timestamp.js';
+import type { SessionCursor } from '../store/session-registry.js';
 import type { SessionDto } from './sessions.dto.js';
 
 /** A session as the API shows it. */
@@ -29,7 +31,8 @@ export function writeCursor({ createdAt, id }: SessionCursor): string {
 
 /** What writeCursor wrote; undefined if it did not write this. */
 export function readCursor(text: string): SessionCursor | undefined {
-  const match = /^(\S{24}) ([0-9a-f-]{36})$/.exec(Buffer.from(text, 'base64url').toString());
-  const createdAt = new Date(match?.[1] ?? NaN);
-  return match && !Number.isNaN(createdAt.getTime()) ? { createdAt, id: match[2]! } : undefined;
+  const [time, id = ''] = Buffer.from(text, 'base64url').toString().split(' ');
+  const createdAt = readTimestamp(time);
+  if (!createdAt || !isUUID(id)) return undefined;
+  return writeCursor({ createdAt, id }) === text ? { createdAt, id } : undefined;
 }

@@ -22,24 +22,23 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { AuthService } from '../auth/auth.service.js';
-import { ApiErrorResponseDto } from '../http/api-error.dto.js';
-import { FailedRequest } from '../http/failure.js';
-import { ServiceError } from '../http/service-error.js';
-import { ServiceKeyGuard, serviceKeyName } from '../http/service-key.guard.js';
-import { SessionDirectory } from '../store/session-directory.js';
-import { SessionStore } from '../store/session-store.js';
-import { Handovers } from './handover.js';
+import { ApiErrorResponseDto } from '../http/errors/api-error.dto.js';
+import type { Snapshot } from '../core/session.js';
+import { BodyFailures } from '../http/errors/fails-with.js';
+import { RefusalException } from '../http/errors/http-refusal.js';
+import { ApiException } from '../http/errors/api.exception.js';
+import { recordOf } from '../http/request-record.js';
+import { mustHaveRole, ServiceKeyGuard, serviceKeyName } from '../http/service-key.guard.js';
+import { ForRole } from '../http/service-role.js';
+import { KnownMembersGuard } from '../http/validation/known-members.guard.js';
 import { readCursor, viewSession, writeCursor } from './session-view.js';
+import { InspectDto, InspectionDto } from './inspection.dto.js';
+import { RevokedDto, RevokeSessionsDto, spared, whoseSessions } from './revocation.dto.js';
 import {
   AmendSessionDto,
-  InspectDto,
-  InspectionDto,
   ListSessionsDto,
   OpenedSessionDto,
   OpenSessionDto,
-  RevokedDto,
-  RevokeSessionsDto,
   SessionDto,
   SessionPageDto,
 } from './sessions.dto.js';
@@ -56,35 +55,34 @@ const NotFound = (): MethodDecorator =>
 @ApiResponse({ status: 400, description: 'The request is not as described', type: ApiErrorResponseDto })
 @ApiResponse({ status: 401, description: 'The service key is missing or wrong', type: ApiErrorResponseDto })
 @ApiResponse({
+  status: 429,
+  description: 'Too many wrong service keys; see Retry-After',
+  type: ApiErrorResponseDto,
+})
+@ApiResponse({
   status: 503,
   description: 'The database does not answer; see Retry-After',
   type: ApiErrorResponseDto,
 })
 @Controller('sessions')
-@UseGuards(ServiceKeyGuard)
+@UseGuards(ServiceKeyGuard, KnownMembersGuard)
+@ForRole('sessions')
 export class SessionsController {
-  constructor(
-    private readonly sessions: SessionsService,
-    private readonly directory: SessionDirectory,
-    private readonly store: SessionStore,
-    private readonly auth: AuthService,
-    private readonly handovers: Handovers,
-  ) {}
+  constructor(private readonly sessions: SessionsService) {}
 
   @Post()
+  @BodyFailures(ApiErrorResponseDto)
   @ApiOperation({
     operationId: 'SessionsController_open',
     summary: 'Open a session for a subject that has signed in',
   })
   @ApiCreatedResponse({ type: OpenedSessionDto })
   async open(@Body() body: OpenSessionDto, @Req() request: FastifyRequest): Promise<OpenedSessionDto> {
-    const cookie = this.handovers.cookieOf(body.contract);
-    this.handovers.checkExtras(body.extras ?? {});
-    const { snapshot, tokens } = await this.sessions.open(body, serviceKeyName(request));
-    const { accessToken, expiresIn, refreshToken, refreshTokenExpiresIn } = tokens;
-    const setCookie = cookie?.write(refreshToken, refreshTokenExpiresIn, cookie.mustBeSecure(request));
+    const { snapshot, tokens, cookie } = await this.sessions.open(body, serviceKeyName(request));
+    const { accessToken, expiresIn, refreshToken, idleExpiresIn } = tokens;
+    const setCookie = cookie?.write(refreshToken, idleExpiresIn, cookie.mustBeSecure(request));
     return {
-      session: viewSession(snapshot),
+      session: shown(snapshot, request),
       accessToken,
       expiresIn,
       refreshToken,
@@ -93,88 +91,126 @@ export class SessionsController {
   }
 
   @Get()
+  @ForRole('sessions', 'support')
   @ApiOperation({
     operationId: 'SessionsController_list',
     summary: "List a subject's sessions, newest first",
   })
   @ApiOkResponse({ type: SessionPageDto })
-  async list(@Query() query: ListSessionsDto): Promise<SessionPageDto> {
+  async list(@Query() query: ListSessionsDto, @Req() request: FastifyRequest): Promise<SessionPageDto> {
     const { subject, limit = 20 } = query;
+    recordOf(request).subject = subject;
     const cursor = query.cursor === undefined ? undefined : readCursor(query.cursor);
     if (query.cursor !== undefined && !cursor) {
-      throw new FailedRequest({
-        reason: 'invalid_request',
-        flaws: [{ in: 'query', name: 'cursor', message: 'cursor must be the next of a page before' }],
-      });
+      throw inQuery('cursor', 'cursor must be the next of a page before');
     }
-    const found = await this.directory.list(subject, limit + 1, cursor);
-    const page = found.slice(0, limit);
-    const next = found.length > limit ? writeCursor(page.at(-1)!.session) : null;
-    return { sessions: page.map(viewSession), next };
+    const { snapshots, next } = await this.sessions.list(subject, limit, cursor);
+    return { sessions: snapshots.map(viewSession), next: next ? writeCursor(next) : null };
   }
 
   @Get(':id')
+  @ForRole('sessions', 'support')
   @ApiOperation({ operationId: 'SessionsController_read', summary: 'Read a session' })
   @ApiOkResponse({ type: SessionDto })
   @NotFound()
-  async read(@SessionId() id: string): Promise<SessionDto> {
-    return viewSession((await this.store.find(id)) ?? fail(noSession()));
+  async read(@SessionId() id: string, @Req() request: FastifyRequest): Promise<SessionDto> {
+    recordOf(request).sessionId = id;
+    return shown((await this.sessions.read(id)) ?? fail(noSession()), request);
   }
 
   @Patch(':id')
+  @BodyFailures(ApiErrorResponseDto)
   @ApiOperation({
     operationId: 'SessionsController_amend',
     summary: 'Change claims or scope, from the next refresh on',
   })
   @ApiOkResponse({ type: SessionDto })
   @NotFound()
-  async amend(@SessionId() id: string, @Body() body: AmendSessionDto): Promise<SessionDto> {
-    return viewSession((await this.directory.amend(id, body)) ?? fail(noSession()));
+  async amend(
+    @SessionId() id: string,
+    @Body() body: AmendSessionDto,
+    @Req() request: FastifyRequest,
+  ): Promise<SessionDto> {
+    recordOf(request).sessionId = id;
+    const { claims, ...rest } = body;
+    // What may be left out may be null as well.
+    const change = { ...rest, ...(claims !== undefined && { claims: claims ?? {} }) };
+    return shown((await this.sessions.amend(id, change)) ?? fail(noSession()), request);
   }
 
   @Delete(':id')
+  @ForRole('sessions', 'support')
+  @BodyFailures(ApiErrorResponseDto)
+  @NotFound()
   @HttpCode(204)
   @ApiOperation({
     operationId: 'SessionsController_revoke',
     summary: 'End a session. Doing it twice is no error',
   })
   @ApiNoContentResponse({ description: 'The session is ended' })
-  async revoke(@SessionId() id: string): Promise<void> {
-    await this.store.revoke(id, 'service');
+  async revoke(@SessionId() id: string, @Req() request: FastifyRequest): Promise<void> {
+    recordOf(request).sessionId = id;
+    const ended = await this.sessions.revoke(id);
+    if (ended) note(ended, request);
   }
 
   @Delete()
+  @ForRole('sessions', 'support')
+  @BodyFailures(ApiErrorResponseDto)
   @HttpCode(200)
   @ApiOperation({
     operationId: 'SessionsController_revokeAll',
-    summary: "End all of a subject's sessions, or all but one",
+    summary: 'End the sessions of a subject, of a client id, or all, as they were at a time, or all but one',
   })
   @ApiOkResponse({ type: RevokedDto })
-  async revokeAll(@Query() { subject, except }: RevokeSessionsDto): Promise<RevokedDto> {
-    return { revoked: await this.directory.revokeAll(subject, except) };
+  async revokeAll(@Query() query: RevokeSessionsDto, @Req() request: FastifyRequest): Promise<RevokedDto> {
+    const { subject, clientId } = query;
+    Object.assign(recordOf(request), { ...(subject && { subject }), ...(clientId && { clientId }) });
+    // Those of one person are support's to end; those of everybody, or of all who use an app, are not.
+    if (subject === undefined) mustHaveRole(request, 'sessions');
+    const ended = await this.sessions.revokeAll(whoseSessions(query), spared(query));
+    if (!ended) throw inQuery('before', 'before must not be later than now, by the clock of the database');
+    const { revoked, pending } = ended;
+    return { revoked, ...(pending && { pending }) };
   }
 
   @Post('inspect')
+  @ForRole('sessions', 'support')
+  @BodyFailures(ApiErrorResponseDto)
   @HttpCode(200)
   @ApiOperation({
     operationId: 'SessionsController_inspect',
     summary: 'What would become of a refresh token, and why. Writes nothing',
   })
   @ApiOkResponse({ type: InspectionDto })
-  async inspect(@Body() { refreshToken }: InspectDto): Promise<InspectionDto> {
-    const outcome = await this.auth.inspect(refreshToken);
-    if (outcome.ok) {
-      return { outcome: outcome.value.turn.kind, session: viewSession(outcome.value.snapshot) };
-    }
-    const { reason, sessionId, retryAfter = 1 } = outcome.refused;
-    if (reason === 'unavailable') throw new FailedRequest({ reason, retryAfter });
-    const snapshot = sessionId === undefined ? undefined : await this.store.find(sessionId);
-    return { outcome: 'refused', reason, ...(snapshot && { session: viewSession(snapshot) }) };
+  async inspect(
+    @Body() { refreshToken }: InspectDto,
+    @Req() request: FastifyRequest,
+  ): Promise<InspectionDto> {
+    const inspected = await this.sessions.inspect(refreshToken);
+    if (!inspected.ok) throw new RefusalException(inspected.refusal);
+    const { snapshot, tokens, ...said } = inspected.value;
+    return { ...said, ...(snapshot && { session: shown(snapshot, request), tokens: [...tokens] }) };
   }
 }
 
-function noSession(): ServiceError {
-  return new ServiceError(404, { message: 'There is no such session', code: 'NOT_FOUND' });
+function inQuery(name: string, message: string): RefusalException {
+  return new RefusalException({ reason: 'invalid_request', flaws: [{ in: 'query', name, message }] });
+}
+
+/** A session as the API shows it, which the request's line of the log names. */
+function shown(snapshot: Snapshot, request: FastifyRequest): SessionDto {
+  note(snapshot, request);
+  return viewSession(snapshot);
+}
+
+/** Has the request's line of the log name a session, whose it is, and which client's. */
+function note({ session: { id: sessionId, subject, clientId } }: Snapshot, request: FastifyRequest): void {
+  Object.assign(recordOf(request), { sessionId, subject, clientId });
+}
+
+function noSession(): ApiException {
+  return new ApiException(404, { message: 'There is no such session', code: 'NOT_FOUND' });
 }
 
 function fail(error: Error): never {

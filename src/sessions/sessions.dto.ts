@@ -3,38 +3,49 @@ import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   IsArray,
-  IsInt,
-  IsISO8601,
+  IsBoolean,
   IsObject,
   IsOptional,
-  IsString,
-  IsUUID,
   Matches,
-  Max,
   MaxLength,
-  Min,
   ValidateNested,
 } from 'class-validator';
-import { IsLine } from '../http/is-line.js';
-import { LifetimesDto } from '../http/lifetimes.dto.js';
-import { SCOPE } from '../http/scope.js';
-import { AreOwnClaims, MAX_CLAIMS_BYTES } from './own-claims.js';
+import { IsSingleLine } from '../http/validation/single-line.js';
+import { IsTimestamp } from '../http/validation/timestamp.js';
+import { PageDto } from '../http/validation/page.dto.js';
+import { LifetimesDto } from '../http/validation/lifetimes.dto.js';
+import { SCOPE } from '../core/scope.js';
+import { AreSessionClaims, MAX_CLAIMS_BYTES } from './session-claims.js';
 
 /** A session to be opened. */
 export class OpenSessionDto {
   @ApiProperty({ description: 'Whose session it is: the `sub` of its access tokens', example: 'ada' })
-  @IsLine(255)
+  @IsSingleLine(255)
   subject!: string;
 
   @ApiPropertyOptional({
-    description: 'The `client_id` of its access tokens; the name of the service key if left out',
+    description:
+      'A registered OAuth client, which alone can refresh the session. The `client_id` of its access tokens; the name ' +
+      'of the service key if left out',
     example: 'web',
   })
   @IsOptional()
-  @IsLine(255)
+  @IsSingleLine(255)
   clientId?: string;
 
-  @ApiPropertyOptional({ description: 'Space-separated scope values', example: 'read write' })
+  @ApiPropertyOptional({
+    default: false,
+    description:
+      'Whether `clientId` is a mere name, of no registered client: whoever has its refresh token can refresh the session',
+  })
+  @IsOptional()
+  @IsBoolean()
+  unbound?: boolean;
+
+  @ApiPropertyOptional({
+    description: 'Space-separated scope values, within those of the client; those of the client if left out',
+    example: 'read write',
+  })
   @IsOptional()
   @MaxLength(2048)
   @Matches(SCOPE, { message: 'scope must be values separated by single spaces' })
@@ -47,7 +58,7 @@ export class OpenSessionDto {
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(16)
-  @IsLine(255, { each: true })
+  @IsSingleLine(255, { each: true })
   audience?: string[];
 
   @ApiPropertyOptional({
@@ -58,7 +69,7 @@ export class OpenSessionDto {
   })
   @IsOptional()
   @IsObject()
-  @AreOwnClaims()
+  @AreSessionClaims()
   claims?: Record<string, unknown>;
 
   @ApiPropertyOptional({
@@ -66,7 +77,7 @@ export class OpenSessionDto {
     example: 'Firefox on Linux',
   })
   @IsOptional()
-  @IsLine(255)
+  @IsSingleLine(255)
   device?: string;
 
   @ApiPropertyOptional({
@@ -77,12 +88,12 @@ export class OpenSessionDto {
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(16)
-  @IsLine(64, { each: true })
+  @IsSingleLine(64, { each: true })
   amr?: string[];
 
   @ApiPropertyOptional({ description: 'The authentication context class', example: 'urn:example:silver' })
   @IsOptional()
-  @IsLine(255)
+  @IsSingleLine(255)
   acr?: string;
 
   @ApiPropertyOptional({
@@ -90,12 +101,13 @@ export class OpenSessionDto {
     description: 'When the subject authenticated; now if left out',
   })
   @IsOptional()
-  @IsISO8601({ strict: true, strictSeparator: true })
+  @IsTimestamp()
   authTime?: string;
 
   @ApiPropertyOptional({
     type: LifetimesDto,
-    description: 'Lifetimes other than the configured ones',
+    description:
+      'Lifetimes other than the configured ones, or than those of the client, of which none may be longer',
     example: { idle: 86_400 },
   })
   @IsOptional()
@@ -108,7 +120,7 @@ export class OpenSessionDto {
     description: 'The contract whose cookie `setCookie` is for; the first that has one if left out',
   })
   @IsOptional()
-  @IsLine(32)
+  @IsSingleLine(32)
   contract?: string;
 
   @ApiPropertyOptional({
@@ -123,7 +135,8 @@ export class OpenSessionDto {
 
   @ApiPropertyOptional({
     description:
-      'For an OAuth client: the thumbprint (RFC 7638) of the key that its DPoP proofs are made with',
+      'For an OAuth client: the thumbprint (RFC 7638) of the key that its DPoP proofs are made with. Binds the first ' +
+      'access token, and the refresh tokens of a public client; required where the client is dpopRequired',
   })
   @IsOptional()
   @Matches(/^[A-Za-z0-9_-]{43}$/, { message: 'dpopJkt must be a SHA-256 thumbprint in base64url' })
@@ -132,16 +145,21 @@ export class OpenSessionDto {
 
 /** A change to a session. What is left out stays. */
 export class AmendSessionDto {
-  @ApiPropertyOptional({ type: 'object', additionalProperties: true, description: 'Replaces the claims' })
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: true,
+    nullable: true,
+    description: 'Replaces the claims; null takes them away',
+  })
   @IsOptional()
   @IsObject()
-  @AreOwnClaims()
-  claims?: Record<string, unknown>;
+  @AreSessionClaims()
+  claims?: Record<string, unknown> | null;
 
   @ApiPropertyOptional({
     type: String,
     nullable: true,
-    description: 'Replaces the scope; null takes it away',
+    description: 'Replaces the scope, within that of the client; null takes it away',
   })
   @IsOptional()
   @MaxLength(2048)
@@ -150,44 +168,10 @@ export class AmendSessionDto {
 }
 
 /** Which sessions to list. */
-export class ListSessionsDto {
+export class ListSessionsDto extends PageDto {
   @ApiProperty({ description: 'Whose sessions' })
-  @IsLine(255)
+  @IsSingleLine(255)
   subject!: string;
-
-  @ApiPropertyOptional({ description: 'How many at the most', minimum: 1, maximum: 100, default: 20 })
-  @IsOptional()
-  @Type(() => Number)
-  @IsInt()
-  @Min(1)
-  @Max(100)
-  limit?: number;
-
-  @ApiPropertyOptional({ description: 'The `next` of the page before' })
-  @IsOptional()
-  @MaxLength(128)
-  @IsString()
-  cursor?: string;
-}
-
-/** Which sessions to end. */
-export class RevokeSessionsDto {
-  @ApiProperty({ description: 'Whose sessions' })
-  @IsLine(255)
-  subject!: string;
-
-  @ApiPropertyOptional({ format: 'uuid', description: 'A session to keep' })
-  @IsOptional()
-  @IsUUID('all')
-  except?: string;
-}
-
-/** A refresh token to be looked at. */
-export class InspectDto {
-  @ApiProperty({ description: 'The refresh token', example: 'abc123.def456' })
-  @MaxLength(4096)
-  @IsString()
-  refreshToken!: string;
 }
 
 /** A session. Times are RFC 3339, on the database's clock. */
@@ -206,7 +190,7 @@ export class SessionDto {
   @ApiProperty({ format: 'date-time', description: 'The absolute deadline' }) expiresAt!: string;
   @ApiProperty({ format: 'date-time', description: 'The idle deadline; every refresh moves it' })
   idleExpiresAt!: string;
-  @ApiProperty({ description: 'How often it was rotated' }) generation!: number;
+  @ApiProperty({ description: 'The number of its newest refresh token' }) generation!: number;
   @ApiProperty({ type: String, format: 'date-time', nullable: true }) rotatedAt!: string | null;
   @ApiProperty({ type: String, format: 'date-time', nullable: true }) revokedAt!: string | null;
   @ApiProperty({ type: String, enum: ['logout', 'reuse', 'service'], nullable: true }) revokedBy!:
@@ -232,21 +216,4 @@ export class SessionPageDto {
   @ApiProperty({ type: [SessionDto] }) sessions!: SessionDto[];
   @ApiProperty({ type: String, nullable: true, description: 'The cursor of the next page; null at the end' })
   next!: string | null;
-}
-
-/** How many sessions were ended. */
-export class RevokedDto {
-  @ApiProperty({ example: 3 }) revoked!: number;
-}
-
-/** What presenting a refresh token would come to. */
-export class InspectionDto {
-  @ApiProperty({ enum: ['rotate', 'fast-forward', 'replay', 'coalesce', 'touch', 'refused'] })
-  outcome!: string;
-  @ApiPropertyOptional({ description: 'Why it would be refused', example: 'reused' }) reason?: string;
-  @ApiPropertyOptional({
-    type: SessionDto,
-    description: 'The session, if the token is genuine and the session is there',
-  })
-  session?: SessionDto;
 }

@@ -1,7 +1,9 @@
 import { Module } from '@nestjs/common';
 import type { Mount } from '../contracts/contract.js';
 import { MOUNTS } from '../contracts/contracts.module.js';
-import { Handovers } from './handover.js';
+import { ClientBounds } from './client-bounds.js';
+import { ContractExtras } from './contract-extras.js';
+import { SessionOpening } from './session-opening.js';
 import { SessionsController } from './sessions.controller.js';
 import { SessionsService } from './sessions.service.js';
 
@@ -10,13 +12,18 @@ import { SessionsService } from './sessions.service.js';
   controllers: [SessionsController],
   providers: [
     SessionsService,
+    SessionOpening,
+    ClientBounds,
     {
-      provide: Handovers,
+      provide: ContractExtras,
       inject: [MOUNTS],
       useFactory: (mounts: readonly Mount[]) =>
-        new Handovers(
+        new ContractExtras(
           new Map(
-            mounts.map(({ contract, cookie, definition: { extras } }) => [contract, { cookie, extras }]),
+            mounts.map(({ contract, cookie, accessCookie, definition: { extras } }) => [
+              contract,
+              { cookie, accessCookie, extras },
+            ]),
           ),
         ),
     },

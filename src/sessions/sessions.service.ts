@@ -1,81 +1,101 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { LiveMint, type TokenPair } from '../auth/token-mint.js';
-import type { Config } from '../config/config.js';
-import { CONFIG } from '../config/config.module.js';
-import { isWithinScope, type Client } from '../core/client.js';
-import { seconds } from '../core/access-token.js';
-import { newHandle, sessionIdOf } from '../core/refresh-token.js';
+import { Injectable } from '@nestjs/common';
+import { IntrospectionService } from '../auth/introspection.service.js';
+import type { Prospect } from '../auth/ratchet.js';
+import type { Turn } from '../core/rotation.js';
+import type { Outcome, RefusalReason } from '../core/refusal.js';
+import { accept, refuse } from '../core/refusal.js';
 import type { Snapshot } from '../core/session.js';
-import { FailedRequest } from '../http/failure.js';
-import { ClientStore } from '../store/client-store.js';
-import { SessionDirectory } from '../store/session-directory.js';
+import {
+  SessionRegistry,
+  type Ended,
+  type SessionChange,
+  type SessionCursor,
+  type Spared,
+  type Whose,
+} from '../store/session-registry.js';
+import { SessionStore } from '../store/session-store.js';
+import { ClientBounds } from './client-bounds.js';
+import { SessionOpening, type Opened } from './session-opening.js';
 import type { OpenSessionDto } from './sessions.dto.js';
 
-/** A session that was opened, and its first tokens. */
-export interface Opened {
-  readonly snapshot: Snapshot;
-  readonly tokens: TokenPair;
+/** A page of a subject's sessions, newest first. */
+export interface SessionPage {
+  readonly snapshots: readonly Snapshot[];
+  /** Where the next page begins; undefined at the end. */
+  readonly next: SessionCursor | undefined;
 }
 
-/** Opens sessions. */
+/** What presenting a refresh token would come to, and its session if the token is genuine and the session is there. */
+export interface Inspection {
+  readonly outcome: Turn['kind'] | 'refused';
+  readonly reason?: RefusalReason;
+  readonly snapshot: Snapshot | undefined;
+  /** What each token of the session that is not disowned would come to; empty without one. */
+  readonly tokens: readonly Prospect[];
+}
+
+/** Sessions, as login backends and support ask for them. Every verb throws Unavailable as the store does. */
 @Injectable()
 export class SessionsService {
   constructor(
-    @Inject(CONFIG) private readonly config: Config,
-    private readonly directory: SessionDirectory,
-    private readonly mint: LiveMint,
-    private readonly clients: ClientStore,
+    private readonly opening: SessionOpening,
+    private readonly bounds: ClientBounds,
+    private readonly registry: SessionRegistry,
+    private readonly store: SessionStore,
+    private readonly introspection: IntrospectionService,
   ) {}
 
-  /**
-   * Opens a session for a login backend, which is its client unless it names one. A session of a registered OAuth
-   * client is bound to it.
-   *
-   * @throws FailedRequest if it goes beyond what the client may have
-   */
-  async open(wanted: OpenSessionDto, serviceKey: string): Promise<Opened> {
-    this.mint.ready();
-    const client = wanted.clientId === undefined ? undefined : await this.clients.find(wanted.clientId);
-    checkAgainst(client, wanted);
-    const handle = newHandle();
-    const { lifetimes } = this.config;
-    const snapshot = await this.directory.open({
-      id: sessionIdOf(handle),
-      subject: wanted.subject,
-      clientId: wanted.clientId ?? serviceKey,
-      scope: wanted.scope ?? null,
-      audience: wanted.audience ?? [],
-      claims: wanted.claims ?? {},
-      device: wanted.device ?? null,
-      amr: wanted.amr ?? [],
-      acr: wanted.acr ?? null,
-      maxTtl: wanted.lifetimes?.max ?? client?.maxTtl ?? lifetimes.max,
-      idleTtl: wanted.lifetimes?.idle ?? client?.idleTtl ?? lifetimes.idle,
-      accessTokenTtl: wanted.lifetimes?.accessToken ?? client?.accessTokenTtl ?? lifetimes.accessToken,
-      clientBound: client !== undefined,
-      dpopJkt: wanted.dpopJkt ?? null,
-      extras: wanted.extras ?? {},
-      ...(wanted.authTime && { authTime: new Date(wanted.authTime) }),
-    });
-    const deadline = seconds(snapshot.session.expiresAt);
-    const particulars = wanted.dpopJkt === undefined ? {} : { jkt: wanted.dpopJkt };
-    return {
-      snapshot,
-      tokens: this.mint.pair(snapshot, { handle, generation: 0, deadline }, particulars),
-    };
+  /** Opens a session for a login backend, which calls itself `serviceKey`. @throws RefusalException as SessionOpening does */
+  open(wanted: OpenSessionDto, serviceKey: string): Promise<Opened> {
+    return this.opening.open(wanted, serviceKey);
   }
-}
 
-function checkAgainst(client: Client | undefined, { scope, dpopJkt }: OpenSessionDto): void {
-  const flaw = (name: string, message: string): FailedRequest =>
-    new FailedRequest({ reason: 'invalid_request', flaws: [{ in: 'body', name, message }] });
-  if (client && scope !== undefined && !isWithinScope(scope, client.scope)) {
-    throw flaw('scope', 'scope goes beyond what the client may have');
+  /** Up to `limit` sessions of a subject, from after `cursor`. */
+  async list(subject: string, limit: number, cursor?: SessionCursor): Promise<SessionPage> {
+    const found = await this.registry.list(subject, limit + 1, cursor);
+    const snapshots = found.slice(0, limit);
+    return { snapshots, next: found.length > limit ? snapshots.at(-1)!.session : undefined };
   }
-  // A confidential client proves who it is at every refresh; its tokens need no further binding (RFC 9449 section 5).
-  const isPublic = client?.authMethod === 'none';
-  if (dpopJkt !== undefined && !isPublic)
-    throw flaw('dpopJkt', 'dpopJkt is for sessions of a registered public client');
-  if (isPublic && client.dpopRequired && dpopJkt === undefined)
-    throw flaw('dpopJkt', 'dpopJkt is required by the client');
+
+  /** A session; undefined if there is none. */
+  read(id: string): Promise<Snapshot | undefined> {
+    return this.store.find(id);
+  }
+
+  /**
+   * Changes a session that is not ended; undefined if there is none.
+   *
+   * @throws RefusalException if it goes beyond what its client may have
+   */
+  async amend(id: string, change: SessionChange): Promise<Snapshot | undefined> {
+    if (typeof change.scope === 'string') {
+      const session = (await this.store.find(id))?.session;
+      if (session?.clientBound) await this.bounds.checkScope(change.scope, session.clientId);
+    }
+    return this.registry.amend(id, change);
+  }
+
+  /** Ends a session, and gives it; undefined if it was ended before or is not there. */
+  revoke(id: string): Promise<Snapshot | undefined> {
+    return this.store.revoke(id, 'service');
+  }
+
+  /** Ends live sessions, however many they are; undefined if `before` is later than now. */
+  revokeAll(whose: Whose, spared: Spared): Promise<Ended | undefined> {
+    return this.registry.revokeAll(whose, spared);
+  }
+
+  /** What presenting a refresh token would come to. Writes nothing. Refuses: unavailable. */
+  async inspect(refreshToken: string): Promise<Outcome<Inspection>> {
+    const outcome = await this.introspection.inspect(refreshToken);
+    if (outcome.ok) {
+      const { turn, snapshot } = outcome.value;
+      return accept({ outcome: turn.kind, snapshot, tokens: await this.introspection.prospects(snapshot) });
+    }
+    const { reason, sessionId, ...more } = outcome.refusal;
+    if (reason === 'unavailable') return refuse(reason, more);
+    const snapshot = sessionId === undefined ? undefined : await this.store.find(sessionId);
+    const tokens = snapshot ? await this.introspection.prospects(snapshot) : [];
+    return accept({ outcome: 'refused', reason, snapshot, tokens });
+  }
 }

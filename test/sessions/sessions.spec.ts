@@ -32,6 +32,7 @@ describe('a login backend', () => {
     const response = await service.api('POST', '/sessions', {
       subject: 'ada',
       clientId: 'web',
+      unbound: true,
       scope: 'read write',
       audience: ['https://a.example', 'https://b.example'],
       claims: { role: 'admin', nested: { list: [1, 'two', null] } },
@@ -45,7 +46,7 @@ describe('a login backend', () => {
     const opened = (await response.json()) as OpenedSession & { expiresIn: number };
     expect(opened).toMatchObject({ expiresIn: 60, refreshToken: expect.stringMatching(/^rt1_/) as string });
     expect(opened.setCookie).toContain(
-      `refresh_token=${opened.refreshToken}; Max-Age=7200; Path=/auth; HttpOnly`,
+      `refresh_token=${opened.refreshToken}; Max-Age=3600; Path=/auth; HttpOnly`,
     );
     expect(await read(opened.session.id)).toEqual({
       ...opened.session,
@@ -178,6 +179,12 @@ describe('a login backend', () => {
     expect(await read(session.id)).toMatchObject({ claims: { role: 'user' }, scope: 'write' });
   });
 
+  test('takes claims away with null', async () => {
+    const { session } = await service.open({ claims: { role: 'user' } });
+    const response = await service.api('PATCH', `/sessions/${session.id}`, { claims: null });
+    expect(await response.json()).toHaveProperty('claims', {});
+  });
+
   test('ends a session, as often as it likes, and neither token refreshes any more', async () => {
     const { session, refreshToken } = await service.open();
     const { refreshToken: next } = (await (await service.refresh(refreshToken)).json()) as OpenedSession;
@@ -213,9 +220,11 @@ describe('a login backend', () => {
     expect(await inspect('abc123.def456')).toEqual({ outcome: 'refused', reason: 'malformed_token' });
     expect(await database.dump()).toBe(before);
     const { refreshToken: next } = (await (await service.refresh(refreshToken)).json()) as OpenedSession;
-    expect(await inspect(refreshToken)).toMatchObject({ outcome: 'replay' });
+    expect(await inspect(refreshToken)).toMatchObject({ outcome: 'retry' });
     expect(await inspect(next)).toMatchObject({ outcome: 'coalesce' });
     await database.advance(10_001);
+    expect(await inspect(refreshToken)).toMatchObject({ outcome: 'recover' });
+    await service.refresh(next);
     const late = await database.dump();
     expect(await inspect(refreshToken)).toMatchObject({
       outcome: 'refused',
@@ -223,6 +232,22 @@ describe('a login backend', () => {
       session: { status: 'active' },
     });
     expect(await database.dump()).toBe(late);
+  });
+
+  test('sees the siblings of a token, and what would become of each', async () => {
+    const { refreshToken } = await service.open();
+    const inspect = async (): Promise<unknown> =>
+      (await service.api('POST', '/sessions/inspect', { refreshToken })).json();
+    expect(await inspect()).toMatchObject({ tokens: [{ generation: 0, outcome: 'rotate' }] });
+    await service.refresh(refreshToken);
+    await database.advance(10_001);
+    await service.refresh(refreshToken);
+    const tokensAre = (...outcomes: string[]): object => ({
+      tokens: outcomes.map((outcome, generation) => ({ generation, outcome })),
+    });
+    expect(await inspect()).toMatchObject(tokensAre('retry', 'coalesce', 'coalesce'));
+    await database.advance(10_001);
+    expect(await inspect()).toMatchObject(tokensAre('recover', 'rotate', 'rotate'));
   });
 
   test.each(['nonsense', '00000000-0000-8000-8000-000000000000'])(

@@ -1,11 +1,14 @@
 import { HttpException } from '@nestjs/common';
+import type { RefusalDetail } from '../../core/refusal.js';
 
 /** An error that one API alone knows: its body and headers as they are sent. */
-export class ServiceError extends HttpException {
+export class ApiException extends HttpException {
   constructor(
     status: number,
     body: Record<string, unknown>,
     readonly headers: Readonly<Record<string, string>> = {},
+    /** For the operator only. */
+    readonly detail?: RefusalDetail,
   ) {
     super(body, status);
   }

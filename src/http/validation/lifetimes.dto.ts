@@ -1,6 +1,6 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsInt, IsOptional, Max, Min } from 'class-validator';
-import { MAX_ACCESS_TOKEN_TTL } from '../core/access-token.js';
+import { MAX_ACCESS_TOKEN_TTL } from '../../core/access-token.js';
 
 const TEN_YEARS = 315_360_000;
 

@@ -1,14 +1,12 @@
 import { registerDecorator } from 'class-validator';
 import { RESERVED_CLAIMS } from '../core/access-token.js';
+import { isStorable } from '../http/validation/storable.js';
 
 /** Claims travel in every access token, and those in headers, which servers cut off at 8 to 16 KB. */
 export const MAX_CLAIMS_BYTES = 4096;
 
-/** PostgreSQL's jsonb has neither; JSON.stringify writes both as escapes. */
-const UNSTORABLE = /(?<!\\)(\\\\)*\\u(0000|d[89a-f])/;
-
 /** Validates that claims fit into a token and name none that the service sets itself. */
-export function AreOwnClaims(): PropertyDecorator {
+export function AreSessionClaims(): PropertyDecorator {
   return (target, propertyName) =>
     registerDecorator({
       name: 'areOwnClaims',
@@ -28,6 +26,6 @@ function mistakeIn(claims: unknown): string | undefined {
   const text = JSON.stringify(claims);
   if (Buffer.byteLength(text) > MAX_CLAIMS_BYTES)
     return `claims must not be longer than ${MAX_CLAIMS_BYTES} bytes of JSON`;
-  if (UNSTORABLE.test(text)) return 'claims must not hold the character NUL or half a surrogate pair';
+  if (!isStorable(claims)) return 'claims must not hold the character NUL or half a surrogate pair';
   return undefined;
 }

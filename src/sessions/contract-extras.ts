@@ -2,30 +2,33 @@ import type { Type } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import { validateSync, type ValidationError } from 'class-validator';
 import type { Flaw } from '../core/refusal.js';
-import { FailedRequest } from '../http/failure.js';
+import { RefusalException } from '../http/errors/http-refusal.js';
 import type { RefreshCookie } from '../http/refresh-cookie.js';
+import { unknownMembers } from '../http/validation/unknown-members.js';
 
 /** What a contract wants of a session that is handed over to it. */
-export interface Handover {
+export interface ExtrasOf {
   /** The cookie it reads refresh tokens from. */
   readonly cookie: RefreshCookie | undefined;
+  /** The cookie it may give access tokens in. */
+  readonly accessCookie: RefreshCookie | undefined;
   /** What it may be given to answer beside the tokens. */
   readonly extras: Type<object> | undefined;
 }
 
 /** The mounted contracts by name. */
-export class Handovers {
-  constructor(private readonly contracts: ReadonlyMap<string, Handover>) {}
+export class ContractExtras {
+  constructor(private readonly contracts: ReadonlyMap<string, ExtrasOf>) {}
 
-  /** The cookie of a contract, or of the first that has one. @throws FailedRequest if it is not mounted */
-  cookieOf(contract?: string): RefreshCookie | undefined {
-    if (contract === undefined) return [...this.contracts.values()].find(({ cookie }) => cookie)?.cookie;
-    const handover = this.contracts.get(contract);
-    if (handover) return handover.cookie;
+  /** The cookies of a contract, or of the first that has one. @throws RefusalException if it is not mounted */
+  cookiesOf(contract?: string): Partial<Pick<ExtrasOf, 'cookie' | 'accessCookie'>> {
+    if (contract === undefined) return [...this.contracts.values()].find(({ cookie }) => cookie) ?? {};
+    const contractExtras = this.contracts.get(contract);
+    if (contractExtras) return contractExtras;
     throw invalid([this.unknown('contract')]);
   }
 
-  /** Holds what is given for each contract against its DTO. @throws FailedRequest */
+  /** Holds what is given for each contract against its DTO. @throws RefusalException */
   checkExtras(extras: Readonly<Record<string, unknown>>): void {
     const flaws = Object.entries(extras).flatMap(([contract, given]): Flaw[] => {
       const dto = this.contracts.get(contract)?.extras;
@@ -33,11 +36,12 @@ export class Handovers {
       if (typeof given !== 'object' || given === null || Array.isArray(given)) {
         return [{ in: 'body', name: 'extras', message: `extras.${contract} must be an object` }];
       }
-      const errors = validateSync(plainToInstance(dto, given), {
-        whitelist: true,
-        forbidNonWhitelisted: true,
-      });
-      return errors.flatMap((error) => flawsOf(error, contract));
+      const unknown = unknownMembers(dto, given, 'body', `extras.${contract}.`);
+      const errors = validateSync(plainToInstance(dto, given));
+      return [
+        ...unknown.map((flaw) => ({ ...flaw, name: 'extras' })),
+        ...errors.flatMap((error) => flawsOf(error, contract)),
+      ];
     });
     if (flaws.length > 0) throw invalid(flaws);
   }
@@ -60,6 +64,6 @@ function flawsOf({ constraints = {} }: ValidationError, contract: string): Flaw[
   }));
 }
 
-function invalid(flaws: readonly Flaw[]): FailedRequest {
-  return new FailedRequest({ reason: 'invalid_request', flaws });
+function invalid(flaws: readonly Flaw[]): RefusalException {
+  return new RefusalException({ reason: 'invalid_request', flaws });
 }

@@ -4,8 +4,9 @@ import {
   type PipeTransform,
   type ValidationError,
 } from '@nestjs/common';
-import type { Flaw } from '../core/refusal.js';
-import { FailedRequest } from './failure.js';
+import { getMetadataStorage } from 'class-validator';
+import type { Flaw } from '../../core/refusal.js';
+import { RefusalException } from '../errors/http-refusal.js';
 import { flatReader, type FlatReader } from './flat-reader.js';
 
 /**
@@ -34,16 +35,25 @@ export class DtoValidation implements PipeTransform {
 
   private async judge(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     try {
-      return (await this.pipe.transform(value, metadata)) as unknown;
+      return (await this.pipe.transform(onlyKnown(value, metadata), metadata)) as unknown;
     } catch (error) {
       if (!(error instanceof Invalid)) throw error;
       const place = metadata.type === 'query' ? 'query' : 'body';
-      throw new FailedRequest({
+      throw new RefusalException({
         reason: 'invalid_request',
         flaws: error.errors.flatMap((each) => flawsOf(each, place)),
       });
     }
   }
+}
+
+/** Drops members that the DTO does not know: class-transformer compares the name of each with those of all others. */
+function onlyKnown(value: unknown, { metatype }: ArgumentMetadata): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || !metatype) return value;
+  const rules = getMetadataStorage().getTargetValidationMetadatas(metatype, '', false, false);
+  if (rules.length === 0) return value;
+  const known = new Set(rules.map(({ propertyName }) => propertyName));
+  return Object.fromEntries(Object.entries(value).filter(([name]) => known.has(name)));
 }
 
 class Invalid extends Error {

@@ -19,7 +19,7 @@ const PLAIN_TO_CLASS = 0;
 
 /**
  * A reader for a DTO whose members are texts, numbers or booleans, each under rules of its own. It asks the DTO's own
- * class-validator rules and prepares no words for what they say. Undefined for any other DTO.
+ * class-validator rules and prepares no sentence for what they say. Undefined for any other DTO.
  */
 export function flatReader(dto: Type): FlatReader | undefined {
   const storage = getMetadataStorage();

@@ -1,0 +1,45 @@
+import { Injectable } from '@nestjs/common';
+import { accept, refuse, type Outcome } from '../core/refusal.js';
+import { isBoundTo } from '../core/session.js';
+import { SessionStore } from '../store/session-store.js';
+import { orUnavailable } from './or-unavailable.js';
+import { RefreshTokens } from './refresh-tokens.js';
+
+/** Whether a session was ended, and which it was. */
+export interface Revoked {
+  readonly ended: boolean;
+  readonly sessionId?: string;
+}
+
+/** Ends the sessions of refresh tokens. */
+@Injectable()
+export class RevocationService {
+  constructor(
+    private readonly tokens: RefreshTokens,
+    private readonly store: SessionStore,
+  ) {}
+
+  /**
+   * Ends the session of a refresh token, of whatever generation (RFC 7009 section 2.1). A token that opens nothing ends
+   * nothing, and that is no error. Refuses: wrong_client, unavailable.
+   *
+   * @param clientId the authenticated client, to which the session must then be bound
+   */
+  async revoke(refreshToken: string | undefined, clientId?: string): Promise<Outcome<Revoked>> {
+    const read = this.tokens.read(refreshToken);
+    if (!read.ok) return accept({ ended: false });
+    const { sessionId } = read.value;
+    return orUnavailable<Revoked>(async () => {
+      if (clientId !== undefined) {
+        const found = await this.store.find(sessionId);
+        if (!found) return accept({ ended: false });
+        if (!isBoundTo(found.session, clientId)) {
+          const { subject, clientId: owner, clientBound } = found.session;
+          const detail = clientBound ? 'client_other' : 'client_unbound';
+          return refuse('wrong_client', { sessionId, detail, subject, clientId: owner, presenter: clientId });
+        }
+      }
+      return accept({ ended: (await this.store.revoke(sessionId, 'logout')) !== undefined, sessionId });
+    });
+  }
+}

@@ -1,0 +1,51 @@
+import { Injectable } from '@nestjs/common';
+import { accept, refuse, type Flaw, type Outcome } from '../core/refusal.js';
+import { isExpired, type Snapshot } from '../core/session.js';
+import { SessionStore } from '../store/session-store.js';
+import { RefreshTokens, type PresentedToken } from './refresh-tokens.js';
+
+const OF_SEVERAL_PEOPLE: Flaw = {
+  in: 'cookie',
+  message: 'the refresh tokens in the cookies are of different people; log out and sign in again',
+};
+
+/**
+ * Refresh tokens that came together, as cookies of one name: what COOKIE_DOMAIN was is still in the browser beside what
+ * it is now, or a neighbouring host has tossed one in.
+ */
+@Injectable()
+export class TwinTokens {
+  constructor(
+    private readonly tokens: RefreshTokens,
+    private readonly store: SessionStore,
+  ) {}
+
+  /**
+   * The one that is meant: the newest of a session; of several sessions of one person that live, the newest. Refuses as
+   * RefreshTokens does if none is genuine, and invalid_request if several people's sessions live: whoever tosses a
+   * token of his own in would have others act in his name. Throws Unavailable.
+   */
+  async choose(texts: readonly string[]): Promise<Outcome<PresentedToken>> {
+    const read = texts.map((text) => this.tokens.read(text));
+    const bySession = new Map<string, PresentedToken>();
+    for (const { value } of read.filter((outcome) => outcome.ok)) {
+      const known = bySession.get(value.sessionId);
+      if (!known || known.generation < value.generation) bySession.set(value.sessionId, value);
+    }
+    const [first, second] = bySession.values();
+    if (!first) return read[0]!;
+    if (!second) return accept(first);
+    const live = await this.liveOf([...bySession.keys()]);
+    if (new Set(live.map(({ session }) => session.subject)).size > 1)
+      return refuse('invalid_request', { flaws: [OF_SEVERAL_PEOPLE] });
+    const [newest] = live.toSorted((a, b) => b.session.createdAt.getTime() - a.session.createdAt.getTime());
+    return accept(bySession.get(newest?.session.id ?? '') ?? first);
+  }
+
+  private async liveOf(sessionIds: readonly string[]): Promise<Snapshot[]> {
+    const found = await Promise.all(sessionIds.map((id) => this.store.find(id)));
+    return found
+      .filter((snapshot) => snapshot !== undefined)
+      .filter((snapshot) => snapshot.session.revokedAt === null && !isExpired(snapshot));
+  }
+}

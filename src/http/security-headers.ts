@@ -1,0 +1,17 @@
+/**
+ * What every answer carries, whoever gives it, errors of the parser too. Answers are data (OWASP REST Security Cheat
+ * Sheet): no browser is to render them, whatever it takes them for, no page of another origin is to take them in, and
+ * no link from them tells where it stood. The pages at /docs and public documents say otherwise for themselves.
+ */
+export const SECURITY_HEADERS = {
+  'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'strict-transport-security': 'max-age=31536000; includeSubDomains',
+  'x-content-type-options': 'nosniff',
+} as const;
+
+/** They, as lines of a head. */
+export const SECURITY_LINES = Object.entries(SECURITY_HEADERS)
+  .map(([name, value]) => `${name}: ${value}\r\n`)
+  .join('');

@@ -1,0 +1,16 @@
+import { applyDecorators } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { ServiceRole } from '../config/config.js';
+import { ApiErrorResponseDto } from './errors/api-error.dto.js';
+import { failsWith } from './errors/fails-with.js';
+
+/** The roles of which a service key needs one, as ForRole noted them. */
+export const ROLES = Reflector.createDecorator<readonly ServiceRole[]>();
+
+/** Says, and documents, which roles a route is for, or all routes of a controller: a service key needs one of them. */
+export function ForRole(
+  ...roles: readonly [ServiceRole, ...ServiceRole[]]
+): MethodDecorator & ClassDecorator {
+  const description = `The service key lacks the role ${roles.map((role) => `\`${role}\``).join(' or ')}`;
+  return applyDecorators(ROLES(roles), failsWith(ApiErrorResponseDto)(403, description));
+}
