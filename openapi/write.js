@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { format } from 'prettier';
 import { createApp } from '../dist/app.js';
 import { readConfig } from '../dist/config/environment.js';
-import { contractNames } from '../dist/contracts/registry.js';
+import { CONTRACTS } from '../dist/contracts/registry.js';
 
 const secret = 'never-used-to-mint-or-verify-anything';
 // Never connected to: the documents come from the classes alone.
@@ -14,8 +14,8 @@ const environment = {
   LOG_LEVEL: 'error',
 };
 const documents = new Map();
-for (const name of contractNames) {
-  const app = await createApp(readConfig({ ...environment, CONTRACTS: name }, contractNames));
+for (const { name } of CONTRACTS) {
+  const app = await createApp(readConfig({ ...environment, CONTRACTS: name }, CONTRACTS));
   for (const document of app.documents) documents.set(document.name, document);
 }
 

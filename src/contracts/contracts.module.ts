@@ -1,6 +1,6 @@
-import { Global, Module, UseGuards, type DynamicModule, type Type } from '@nestjs/common';
-import { AddressLimitGuard } from '../http/address-limit.guard.js';
-import { Voices } from '../http/voices.js';
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { MountedApis } from '../http/mounted-apis.js';
+import { controllersOf } from './contract-controller.js';
 import type { Mount } from './contract.js';
 
 /** What the mounted contracts are injected by: `@Inject(MOUNTS) mounts: readonly Mount[]`. */
@@ -13,19 +13,13 @@ export class ContractsModule {
   static for(mounts: readonly Mount[]): DynamicModule {
     return {
       module: ContractsModule,
-      controllers: mounts.flatMap(limitedControllers),
+      controllers: mounts.flatMap(controllersOf),
       providers: [
         ...mounts.flatMap((mount) => mount.definition.providers ?? []),
         { provide: MOUNTS, useValue: mounts },
-        { provide: Voices, useValue: new Voices(mounts) },
+        { provide: MountedApis, useValue: new MountedApis(mounts) },
       ],
-      exports: [MOUNTS, Voices],
+      exports: [MOUNTS, MountedApis],
     };
   }
-}
-
-function limitedControllers(mount: Mount): Type[] {
-  const controllers = mount.definition.controllers(mount);
-  for (const controller of controllers) UseGuards(AddressLimitGuard)(controller);
-  return controllers;
 }

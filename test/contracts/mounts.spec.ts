@@ -1,15 +1,21 @@
 import { createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config/environment.ts';
-import { contractNames, everyContract, mountContracts } from '../../src/contracts/registry.ts';
+import { CONTRACTS, everyContract, mountContracts } from '../../src/contracts/registry.ts';
 import { SETTINGS } from '../support/service.ts';
 
-const configFor = (CONTRACTS: string): ReturnType<typeof readConfig> =>
-  readConfig({ ...SETTINGS, DATABASE_URL: 'postgresql://localhost/none', CONTRACTS }, contractNames);
+const configFor = (wanted: string): ReturnType<typeof readConfig> =>
+  readConfig({ ...SETTINGS, DATABASE_URL: 'postgresql://localhost/none', CONTRACTS: wanted }, CONTRACTS);
 
 describe('an operator who mounts contracts', () => {
   test('is told which two claim one route, and how to mend it', () => {
     expect(() => mountContracts(configFor('plec,watchr'))).toThrow(
       'CONTRACTS: plec and watchr both claim POST /auth/refresh. Put one under a prefix, such as watchr@/watchr',
+    );
+  });
+
+  test('is told that an issuer has one metadata document', () => {
+    expect(() => mountContracts(configFor('oauth,oauth@/v2'))).toThrow(
+      'CONTRACTS: oauth and oauth both claim GET /.well-known/oauth-authorization-server. There is one for an issuer, wherever they are mounted: leave one out',
     );
   });
 
@@ -28,9 +34,9 @@ describe('an operator who mounts contracts', () => {
     ]);
   });
 
-  test('finds all six on the embedded database, Watchr out of the way', () => {
+  test('finds them all on the embedded database, Watchr out of the way', () => {
     const named = everyContract.map(({ name, prefix }) => (prefix ? `${name}@${prefix}` : name));
-    expect(named).toEqual(['plec', 'watchr@/watchr', 'nest-auth', 'dynamosql', 'akinon', 'oauth']);
+    expect(named).toEqual(CONTRACTS.map(({ name }) => (name === 'watchr' ? 'watchr@/watchr' : name)));
     expect(() => mountContracts(configFor(named.join()))).not.toThrow();
   });
 

@@ -1,12 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { everyContract } from '../../src/contracts/registry.ts';
+import { format } from 'prettier';
 import { makeTemplate, TestDatabase } from '../support/database.ts';
 import { PostgresServer } from '../support/postgres.ts';
+import type { RawAnswer } from '../support/raw-http.ts';
 import { startService, type TestService } from '../support/service.ts';
-import { frontends, goldenOf, open, refresh, STORIES, type Frontend } from './stories.ts';
+import { schemasOf, type Json } from './as-published.ts';
+import { EVERY_CONTRACT, frontends, mounted } from './every-contract.ts';
+import type { Frontend } from './frontend.ts';
+import { goldenOf, open, refresh, STORIES } from './stories.ts';
 
-const NAMES = everyContract.map(({ name }) => name);
-const CONTRACTS = everyContract.map(({ name, prefix }) => (prefix ? `${name}@${prefix}` : name)).join();
+const NAMES = mounted.map(({ name }) => name);
 /** Set to write what was seen in place of comparing it; then read the difference before it is committed. */
 const UPDATE = process.env['UPDATE_GOLDENS'] === '1';
 
@@ -25,8 +28,12 @@ describe('the same twelve stories', () => {
     server = await PostgresServer.start(['fsync=off']);
     await makeTemplate(server.url());
     database = await TestDatabase.create(server.url());
-    service = await startService({ DATABASE_URL: database.url, CONTRACTS });
-    limited = await startService({ DATABASE_URL: database.url, CONTRACTS, RATE_LIMIT_PER_SESSION: '1' });
+    service = await startService({ DATABASE_URL: database.url, CONTRACTS: EVERY_CONTRACT });
+    limited = await startService({
+      DATABASE_URL: database.url,
+      CONTRACTS: EVERY_CONTRACT,
+      RATE_LIMIT_PER_SESSION: '1',
+    });
     all = await frontends(service);
   });
 
@@ -34,15 +41,27 @@ describe('the same twelve stories', () => {
     await Promise.all([service.stop(), limited.stop()]);
     await server.destroy();
     if (!UPDATE) return;
-    for (const name of NAMES) writeFileSync(fileOf(name), `${JSON.stringify(seen[name], null, 2)}\n`);
+    for (const name of NAMES) {
+      const text = JSON.stringify(seen[name], null, 2);
+      writeFileSync(fileOf(name), await format(text, { parser: 'json', printWidth: 110 }));
+    }
   });
 
-  function compare(name: string, story: string, answer: Parameters<typeof goldenOf>[0]): void {
+  function compare(name: string, story: string, answer: RawAnswer): void {
     seen[name]![story] = goldenOf(answer);
     const golden = JSON.parse(
       UPDATE ? JSON.stringify(seen[name]) : readFileSync(fileOf(name), 'utf8'),
     ) as Golden;
     expect(seen[name]![story]).toEqual(golden[story]);
+    expect(undocumented(name, answer)).toEqual([]);
+  }
+
+  /** What the contract's own document does not know of an answer. */
+  function undocumented(name: string, { status, body }: RawAnswer): unknown[] {
+    const document = service.app!.documents.find((one) => one.name === name)!.document as unknown as Json;
+    const [server] = document['servers'] as { url: string }[];
+    const path = all[name]!.askWrongly.path!.slice(server?.url.length ?? 0);
+    return schemasOf(document, path)(String(status), body);
   }
 
   describe.each(NAMES)('over %s', (name) => {
@@ -51,25 +70,25 @@ describe('the same twelve stories', () => {
     });
 
     test('rate limited', async () => {
-      const stage = { service: limited, database, frontend: all[name]! };
-      const { refreshToken } = await open(stage);
-      expect((await refresh(stage, refreshToken)).status).toBeLessThan(300);
-      compare(name, 'rate limited', await refresh(stage, refreshToken));
+      const scene = { service: limited, database, frontend: all[name]! };
+      const { refreshToken } = await open(scene);
+      expect((await refresh(scene, refreshToken)).status).toBeLessThan(300);
+      compare(name, 'rate limited', await refresh(scene, refreshToken));
     });
   });
 
   test('store down, over each of them, and up again: the token is still good', async () => {
-    const stages = NAMES.map((name) => ({ service, database, frontend: all[name]! }));
-    const tokens = await Promise.all(stages.map(async (stage) => (await open(stage)).refreshToken));
+    const scenes = NAMES.map((name) => ({ service, database, frontend: all[name]! }));
+    const tokens = await Promise.all(scenes.map(async (scene) => (await open(scene)).refreshToken));
     await server.stop();
-    for (const [index, stage] of stages.entries()) {
-      const answer = await refresh(stage, tokens[index]!);
+    for (const [index, scene] of scenes.entries()) {
+      const answer = await refresh(scene, tokens[index]!);
       expect(answer.status).toBe(503);
       compare(NAMES[index]!, 'store down', answer);
     }
     await server.resume();
-    for (const [index, stage] of stages.entries()) {
-      for (let tried = 0; (await refresh(stage, tokens[index]!)).status >= 300; tried++)
+    for (const [index, scene] of scenes.entries()) {
+      for (let tried = 0; (await refresh(scene, tokens[index]!)).status >= 300; tried++)
         expect(tried).toBeLessThan(20);
     }
   });

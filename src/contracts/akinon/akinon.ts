@@ -1,17 +1,14 @@
 import type { Contract } from '../contract.js';
-import { akinonWords } from './akinon-words.js';
-import { akinonControllerAt } from './refresh-token.controller.js';
+import { akinonErrors } from './akinon-errors.js';
+import { AkinonController } from './refresh-token.controller.js';
 
 /** The Akinon contract: both tokens in the body, and a 201. */
 export const akinon: Contract = {
   name: 'akinon',
-  folder: '/api/v1/auth',
-  routes: { '/api/v1/auth/refresh-token': 'POST' },
+  controllers: [AkinonController],
   reads: 'application/json',
-  dryRun: '/api/v1/auth/refresh-token',
   headers: ['x-access-token'],
-  words: akinonWords,
-  controllers: (mount) => [akinonControllerAt(mount)],
+  errors: akinonErrors,
   document: {
     openapi: '3.0.3',
     title: 'Ratchet: Akinon contract',

@@ -1,24 +1,19 @@
-import { Body, Controller, HttpCode, Post, Query, Req, Res, type Type } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiCreatedResponse, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AuthService } from '../../auth/auth.service.js';
-import { accountOf, answerRefused } from '../../http/exchange.js';
-import type { Mount } from '../contract.js';
-import { DryRunQueryDto } from '../dry-run.dto.js';
-import { noteRefreshed } from '../travel.js';
+import { failsWith } from '../../http/errors/fails-with.js';
+import { ContractController } from '../contract-controller.js';
+import { CommonFailures } from '../failures.js';
+import { DryRun } from '../routes.js';
 import { accompanyingTokens } from './accompanying-tokens.js';
 import { AkinonErrorDto, AkinonRefreshDto, AkinonTokensDto, AkinonValidationErrorDto } from './akinon.dto.js';
 
-const Fails = (status: number, description: string): MethodDecorator =>
-  ApiResponse({ status, description, type: AkinonErrorDto });
+const Fails = failsWith(AkinonErrorDto);
 
 /** The Akinon contract's only route. */
 @ApiTags('refresh-token', 'auth')
-export abstract class AkinonController {
-  protected abstract readonly mount: Mount;
-
-  constructor(private readonly auth: AuthService) {}
-
+@Controller('/api/v1/auth')
+export class AkinonController extends ContractController {
   @Post('refresh-token')
   @HttpCode(201)
   @ApiOperation({
@@ -39,40 +34,21 @@ export abstract class AkinonController {
     type: AkinonValidationErrorDto,
   })
   @Fails(401, 'The refresh token, or an access token that came along, is refused')
-  @Fails(403, 'A page of a foreign origin sent a cookie of this service along')
-  @Fails(413, 'The request is too large')
-  @Fails(415, 'The body is not application/json')
-  @Fails(429, 'Too many requests; see Retry-After')
-  @Fails(503, 'The service cannot answer just now; see Retry-After. The token is still good')
-  async refresh(
-    @Query() query: DryRunQueryDto,
-    @Body() { refreshToken }: AkinonRefreshDto,
+  @CommonFailures(AkinonErrorDto)
+  @DryRun()
+  refresh(
+    @Body() body: AkinonRefreshDto,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    accountOf(request).contract = this.mount.contract;
-    // Before the exchange: a refresh token that comes with a wrong access token must not be spent.
-    for (const accessToken of accompanyingTokens(request)) {
-      const fits = this.auth.belongTogether(accessToken, refreshToken);
-      if (!fits.ok) return answerRefused(request, reply, this.mount.words, fits.refused);
-    }
-    const dryRun = query.dryRun === 'true';
-    const outcome = await this.auth.refresh({ refreshToken, dryRun, mode: 'rotate' });
-    if (!outcome.ok) return answerRefused(request, reply, this.mount.words, outcome.refused);
-    noteRefreshed(request, reply, outcome.value);
-    return tokensOf(outcome.value);
+    const call = this.call(request, reply);
+    return call.refresh(
+      {
+        token: call.token(body.refreshToken),
+        mode: 'rotate',
+        accessTokens: accompanyingTokens(request),
+      },
+      ({ accessToken, refreshToken }) => ({ accessToken, refreshToken }),
+    );
   }
-}
-
-function tokensOf({ accessToken, refreshToken }: AkinonTokensDto): AkinonTokensDto {
-  return { accessToken, refreshToken };
-}
-
-/** The controller at its place. */
-export function akinonControllerAt(mount: Mount): Type {
-  @Controller(mount.folder)
-  class MountedAkinonController extends AkinonController {
-    protected override readonly mount = mount;
-  }
-  return MountedAkinonController;
 }

@@ -1,11 +1,10 @@
-import { Body, Controller, HttpCode, Post, Query, Req, Res, type Type } from '@nestjs/common';
-import { ApiBody, ApiExtraModels, ApiOkResponse, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { ApiBody, ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AuthService } from '../../auth/auth.service.js';
-import { accountOf, answerRefused } from '../../http/exchange.js';
-import type { Mount } from '../contract.js';
-import { DryRunQueryDto } from '../dry-run.dto.js';
-import { noteRefreshed } from '../travel.js';
+import { failsWith } from '../../http/errors/fails-with.js';
+import { ContractController } from '../contract-controller.js';
+import { CommonFailures } from '../failures.js';
+import { DryRun } from '../routes.js';
 import {
   ApiResponseDto,
   AuthRefreshBodyDto,
@@ -14,17 +13,13 @@ import {
   type AuthRefreshAnswer,
 } from './dynamosql.dto.js';
 
-const Fails = (status: number, description: string): MethodDecorator =>
-  ApiResponse({ status, description, type: ApiResponseDto });
+const Fails = failsWith(ApiResponseDto);
 
 /** The DynamoSQL contract: a refresh token in the body, which stays the same for as long as the session lives. */
 @ApiTags('Authentication')
 @ApiExtraModels(ApiResponseDto)
-export abstract class DynamosqlController {
-  protected abstract readonly mount: Mount;
-
-  constructor(private readonly auth: AuthService) {}
-
+@Controller('/v1/auth')
+export class DynamosqlController extends ContractController {
   @Post('refresh')
   @HttpCode(200)
   @ApiOperation({
@@ -42,34 +37,20 @@ export abstract class DynamosqlController {
   })
   @Fails(400, 'The refresh token is missing, or the request is not as described')
   @Fails(401, 'The refresh token is malformed, expired, revoked or reused')
-  @Fails(403, 'A page of a foreign origin sent a cookie of this service along')
-  @Fails(413, 'The request is too large')
-  @Fails(415, 'The body is not application/json')
-  @Fails(429, 'Too many requests; see Retry-After')
-  @Fails(503, 'The service cannot answer just now; see Retry-After. The token is still good')
-  async refresh(
-    @Query() query: DryRunQueryDto,
+  @CommonFailures(ApiResponseDto)
+  @DryRun()
+  refresh(
     @Body() body: AuthRefreshBodyDto,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<AuthRefreshAnswer | ApiResponseDto> {
-    accountOf(request).contract = this.mount.contract;
-    const dryRun = query.dryRun === 'true';
-    const outcome = await this.auth.refresh({ refreshToken: body.refreshToken, dryRun, mode: 'touch' });
-    if (!outcome.ok) {
-      return answerRefused(request, reply, this.mount.words, outcome.refused) as ApiResponseDto;
-    }
-    noteRefreshed(request, reply, outcome.value);
-    const { accessToken, expiresIn } = outcome.value;
-    return { success: true, data: { accessToken, expiresIn, tokenType: 'Bearer' } };
+  ): Promise<unknown> {
+    const call = this.call(request, reply);
+    return call.refresh(
+      { token: call.token(body.refreshToken), mode: 'touch' },
+      ({ accessToken, expiresIn }): AuthRefreshAnswer => ({
+        success: true,
+        data: { accessToken, expiresIn, tokenType: 'Bearer' },
+      }),
+    );
   }
-}
-
-/** The controller at its place. */
-export function dynamosqlControllerAt(mount: Mount): Type {
-  @Controller(mount.folder)
-  class MountedDynamosqlController extends DynamosqlController {
-    protected override readonly mount = mount;
-  }
-  return MountedDynamosqlController;
 }

@@ -1,16 +1,13 @@
 import type { Contract } from '../contract.js';
-import { dynamosqlWords } from './dynamosql-words.js';
-import { dynamosqlControllerAt } from './dynamosql.controller.js';
+import { dynamosqlErrors } from './dynamosql-errors.js';
+import { DynamosqlController } from './dynamosql.controller.js';
 
 /** The DynamoSQL contract: the refresh token travels in the body and is never replaced; one envelope for all answers. */
 export const dynamosql: Contract = {
   name: 'dynamosql',
-  folder: '/v1/auth',
-  routes: { '/v1/auth/refresh': 'POST' },
+  controllers: [DynamosqlController],
   reads: 'application/json',
-  dryRun: '/v1/auth/refresh',
-  words: dynamosqlWords,
-  controllers: (mount) => [dynamosqlControllerAt(mount)],
+  errors: dynamosqlErrors,
   document: {
     openapi: '3.0.3',
     title: 'Ratchet: DynamoSQL contract',

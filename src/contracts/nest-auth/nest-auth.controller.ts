@@ -1,30 +1,24 @@
-import { Body, Controller, HttpCode, Post, Query, Req, Res, type Type } from '@nestjs/common';
-import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AuthService, type Refreshed } from '../../auth/auth.service.js';
-import { accountOf, answerRefused } from '../../http/exchange.js';
-import type { Mount } from '../contract.js';
-import { DryRunQueryDto } from '../dry-run.dto.js';
-import { noteRefreshed } from '../travel.js';
-import type { NestAuthExtrasDto } from './nest-auth-extras.dto.js';
+import type { Tokens } from '../contract-call.js';
+import { failsWith } from '../../http/errors/fails-with.js';
+import { ContractController } from '../contract-controller.js';
+import { CommonFailures } from '../failures.js';
+import { DryRun } from '../routes.js';
 import {
   AuthWithTokensResponseDto,
   NestAuthErrorDto,
   NestAuthRefreshTokenRequestDto,
-  type NestAuthAnswerDto,
 } from './nest-auth.dto.js';
-import { refreshTokenOf, setTokenCookies, TOKEN_TYPE_HEADER, tokenTypeOf } from './token-type.js';
+import { TOKEN_TYPE_HEADER, tokenTypeOf, type TokenType } from './token-type.js';
 
-const Fails = (status: number, description: string): MethodDecorator =>
-  ApiResponse({ status, description, type: NestAuthErrorDto });
+const Fails = failsWith(NestAuthErrorDto);
 
 /** The nest-auth contract's refresh. */
 @ApiTags('Auth')
-export abstract class NestAuthController {
-  protected abstract readonly mount: Mount;
-
-  constructor(private readonly auth: AuthService) {}
-
+@Controller('/auth')
+export class NestAuthController extends ContractController {
   @Post('refresh-token')
   @HttpCode(200)
   @ApiOperation({
@@ -53,58 +47,41 @@ export abstract class NestAuthController {
   })
   @Fails(400, 'The body, the query or the cookies are not as described')
   @Fails(401, 'The refresh token is expired (REFRESH_TOKEN_EXPIRED) or not good (REFRESH_TOKEN_INVALID)')
-  @Fails(403, 'A page of a foreign origin used the cookie')
-  @Fails(413, 'The request is too large')
-  @Fails(415, 'The body is not application/json')
-  @Fails(429, 'Too many requests; see Retry-After')
-  @Fails(503, 'The service cannot answer just now; see Retry-After. The token is still good')
-  async refresh(
-    @Query() query: DryRunQueryDto,
+  @CommonFailures(NestAuthErrorDto)
+  @DryRun()
+  refresh(
     @Body() body: NestAuthRefreshTokenRequestDto,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    const { mount } = this;
-    accountOf(request).contract = mount.contract;
-    const type = tokenTypeOf(request, mount.config);
-    const refreshToken = refreshTokenOf(request, mount, type, body.refreshToken);
-    if (!refreshToken.ok) return answerRefused(request, reply, mount.words, refreshToken.refused);
-    const dryRun = query.dryRun === 'true';
-    const outcome = await this.auth.refresh({ refreshToken: refreshToken.value, dryRun, mode: 'rotate' });
-    if (!outcome.ok) return answerRefused(request, reply, mount.words, outcome.refused);
-    noteRefreshed(request, reply, outcome.value);
-    const answer = answerOf(outcome.value, mount);
-    if (type === 'header') return answer;
-    setTokenCookies(request, reply, mount, outcome.value);
-    return withoutTokens(answer);
+    const call = this.call(request, reply);
+    const { contract, settings } = this.mount;
+    // In header mode the cookie is not read: its token would be answered in the body, for a script in the page to see.
+    if (tokenTypeOf(request, settings as TokenType | undefined) === 'header') {
+      const token = call.tokenInBody(body.refreshToken);
+      return call.refresh(
+        { token, mode: 'rotate' },
+        ({ accessToken, refreshToken, session }): AuthWithTokensResponseDto => ({
+          accessToken,
+          refreshToken: refreshToken!,
+          ...answerOf(session, contract),
+        }),
+      );
+    }
+    const token = call.token(body.refreshToken);
+    return call.refresh({ token, mode: 'rotate', back: 'cookie' }, ({ accessToken, expiresIn, session }) => {
+      call.setCookie(this.mount.accessCookie!, accessToken, expiresIn);
+      const { trustToken: _trust, ...answer } = answerOf(session, contract);
+      return answer;
+    });
   }
 }
 
+/** What goes beside the tokens. The extras were held against their DTO when the session was opened. */
 function answerOf(
-  { accessToken, refreshToken, session }: Refreshed,
-  mount: Mount,
-): AuthWithTokensResponseDto {
-  // Held against the DTO when the session was opened.
-  const extras = (session.extras[mount.contract] ?? {}) as Readonly<NestAuthExtrasDto>;
-  return {
-    accessToken,
-    refreshToken,
-    message: 'Token refreshed successfully',
-    isRequiresMfa: false,
-    ...extras,
-  };
-}
-
-function withoutTokens(answer: AuthWithTokensResponseDto): NestAuthAnswerDto {
-  const { accessToken: _access, refreshToken: _refresh, trustToken: _trust, ...rest } = answer;
-  return rest;
-}
-
-/** The controller at its place. */
-export function nestAuthControllerAt(mount: Mount): Type {
-  @Controller(mount.folder)
-  class MountedNestAuthController extends NestAuthController {
-    protected override readonly mount = mount;
-  }
-  return MountedNestAuthController;
+  { extras }: Tokens['session'],
+  contract: string,
+): Omit<AuthWithTokensResponseDto, 'accessToken' | 'refreshToken'> {
+  const message = 'Token refreshed successfully';
+  return { message, isRequiresMfa: false, ...(extras[contract] as object | undefined) };
 }

@@ -1,22 +1,21 @@
 import type { Contract } from '../contract.js';
 import { NestAuthExtrasDto } from './nest-auth-extras.dto.js';
-import { nestAuthWords } from './nest-auth-words.js';
-import { nestAuthControllerAt } from './nest-auth.controller.js';
-import { TOKEN_TYPE_HEADER } from './token-type.js';
+import { nestAuthErrors } from './nest-auth-errors.js';
+import { NestAuthController } from './nest-auth.controller.js';
+import { accessCookieOf, readTokenType, TOKEN_TYPE_HEADER } from './token-type.js';
 
 /** The nest-auth contract: tokens in the body, or in cookies alone. */
 export const nestAuth: Contract = {
   name: 'nest-auth',
-  folder: '/auth',
-  routes: { '/auth/refresh-token': 'POST' },
+  settings: readTokenType,
+  controllers: [NestAuthController],
   reads: 'application/json',
-  dryRun: '/auth/refresh-token',
   cookie: 'refreshToken',
+  accessCookie: (config, tokenType) => (tokenType === 'header' ? undefined : accessCookieOf(config)),
   // Its client sends both with every request, the second once it holds a trust token.
   headers: [TOKEN_TYPE_HEADER, 'nest_auth_device_trust'],
   extras: NestAuthExtrasDto,
-  words: nestAuthWords,
-  controllers: (mount) => [nestAuthControllerAt(mount)],
+  errors: nestAuthErrors,
   document: {
     openapi: '3.0.0',
     title: 'Ratchet: nest-auth contract',

@@ -1,49 +1,26 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Refreshed } from '../../auth/auth.service.js';
+import type { FastifyRequest } from 'fastify';
 import type { Config } from '../../config/config.js';
-import { accept, type Outcome } from '../../core/refusal.js';
+import type { Settings } from '../../config/settings.js';
 import { RefreshCookie } from '../../http/refresh-cookie.js';
-import type { Mount } from '../contract.js';
-import { carriedToken, sendBackCookie } from '../travel.js';
 
 /** Where tokens travel: in bodies (as the access token will in a header), or in cookies alone. */
-export type TokenType = NonNullable<Config['nestAuthTokenType']>;
+export type TokenType = 'header' | 'cookie';
+
+/** NEST_AUTH_TOKEN_TYPE; undefined lets each request choose. */
+export function readTokenType(settings: Settings): TokenType | undefined {
+  const name = 'NEST_AUTH_TOKEN_TYPE';
+  return settings.text(name) ? settings.choice(name, 'header', ['header', 'cookie'] as const) : undefined;
+}
 
 /** The header by which a frontend chooses, where the setting NEST_AUTH_TOKEN_TYPE has not. */
 export const TOKEN_TYPE_HEADER = 'x-access-token-type';
 
-/** The type of a request. */
-export function tokenTypeOf({ headers }: FastifyRequest, { nestAuthTokenType }: Config): TokenType {
-  return nestAuthTokenType ?? (headers[TOKEN_TYPE_HEADER] === 'cookie' ? 'cookie' : 'header');
+/** The type of a request: as it was set, else as the request says. */
+export function tokenTypeOf({ headers }: FastifyRequest, set: TokenType | undefined): TokenType {
+  return set ?? (headers[TOKEN_TYPE_HEADER] === 'cookie' ? 'cookie' : 'header');
 }
 
-/**
- * The refresh token of a request. Refuses: invalid_request.
- *
- * In header mode the cookie is not read: its token would be answered in the body, for a script in the page to see.
- */
-export function refreshTokenOf(
-  request: FastifyRequest,
-  mount: Mount,
-  type: TokenType,
-  inBody: string | undefined,
-): Outcome<string | undefined> {
-  if (type === 'header') return accept(inBody);
-  const carried = carriedToken(request, mount.cookie!, inBody);
-  return carried.ok ? accept(carried.value.token) : carried;
-}
-
-/** Sets both tokens' cookies, wherever the old token came from, unless this is a dry run. */
-export function setTokenCookies(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { cookie, config }: Mount,
-  refreshed: Refreshed,
-): void {
-  if (refreshed.dryRun) return;
-  const { accessToken, expiresIn, refreshToken } = refreshed;
-  sendBackCookie(request, reply, cookie!, { token: refreshToken, by: 'cookie' }, refreshed);
-  // Not for this service but for the resources of the same host, wherever they are.
-  const accessCookie = new RefreshCookie('accessToken', '/', config.cookie);
-  reply.header('set-cookie', accessCookie.write(accessToken, expiresIn, accessCookie.mustBeSecure(request)));
+/** The access token's cookie. Not for this service but for the resources of the same host, wherever they are. */
+export function accessCookieOf({ cookie }: Config): RefreshCookie {
+  return new RefreshCookie('accessToken', '/', cookie);
 }

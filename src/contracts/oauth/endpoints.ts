@@ -11,13 +11,11 @@ export interface Endpoints {
 
 /** The endpoints of a mount. */
 export function endpointsOf(mount: Mount): Endpoints {
-  const { issuer } = mount.config;
-  const base = issuer.replace(/\/$/, '');
   return {
-    issuer,
-    token: base + mount.at('/oauth/token'),
-    revocation: base + mount.at('/oauth/revoke'),
-    introspection: base + mount.at('/oauth/introspect'),
-    jwks: `${base}/.well-known/jwks.json`,
+    issuer: mount.config.issuer,
+    token: mount.urlOf(mount.at('/oauth/token')),
+    revocation: mount.urlOf(mount.at('/oauth/revoke')),
+    introspection: mount.urlOf(mount.at('/oauth/introspect')),
+    jwks: mount.urlOf('/.well-known/jwks.json'),
   };
 }

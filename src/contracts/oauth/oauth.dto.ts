@@ -1,4 +1,5 @@
-import { ApiProperty, ApiPropertyOptional, ApiResponse, ApiSchema } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
+import { failsWith } from '../../http/errors/fails-with.js';
 
 /** The body of an error (RFC 6749 section 5.2). */
 @ApiSchema({ name: 'OAuthError' })
@@ -8,8 +9,7 @@ export class OAuthErrorDto {
 }
 
 /** Documents an error answer. */
-export const Fails = (status: number, description: string): MethodDecorator =>
-  ApiResponse({ status, description, type: OAuthErrorDto });
+export const Fails = failsWith(OAuthErrorDto);
 
 class ClientFormDto {
   @ApiPropertyOptional({ description: 'The client, unless it authenticates by HTTP Basic' })
@@ -30,6 +30,11 @@ export class TokenFormDto extends ClientFormDto {
   @ApiProperty({ enum: ['refresh_token'] }) grant_type!: string;
   @ApiProperty({ description: 'The refresh token' }) refresh_token!: string;
   @ApiPropertyOptional({ description: 'A narrower scope, for this access token alone' }) scope?: string;
+  @ApiPropertyOptional({
+    type: [String],
+    description: 'Those of its audiences that this access token alone is for (RFC 8707)',
+  })
+  resource?: string[];
 }
 
 /** The answer of the token endpoint (RFC 6749 section 5.1). */
@@ -41,6 +46,14 @@ export class TokenResponseDto {
   @ApiPropertyOptional({ description: 'To be used from now on; absent if the client keeps the one it has' })
   refresh_token?: string;
   @ApiPropertyOptional({ description: 'The scope of the access token' }) scope?: string;
+  @ApiProperty({
+    description:
+      'Seconds until the refresh token expires if it is not used (draft-ietf-oauth-refresh-token-expiration)',
+    example: 1209600,
+  })
+  refresh_token_timeout!: number;
+  @ApiProperty({ description: 'Seconds until the session ends whatever happens', example: 7776000 })
+  authorization_expires_in!: number;
 }
 
 /** The form of the revocation and introspection endpoints. */
@@ -81,7 +94,6 @@ export class MetadataDto {
   @ApiProperty() token_endpoint!: string;
   @ApiProperty() jwks_uri!: string;
   @ApiProperty({ type: [String] }) grant_types_supported!: string[];
-  @ApiProperty({ type: [String] }) response_types_supported!: string[];
   @ApiProperty({ type: [String] }) token_endpoint_auth_methods_supported!: string[];
   @ApiProperty({ type: [String] }) token_endpoint_auth_signing_alg_values_supported!: string[];
   @ApiProperty() revocation_endpoint!: string;
@@ -91,4 +103,6 @@ export class MetadataDto {
   @ApiProperty({ type: [String] }) introspection_endpoint_auth_methods_supported!: string[];
   @ApiProperty({ type: [String] }) introspection_endpoint_auth_signing_alg_values_supported!: string[];
   @ApiProperty({ type: [String] }) dpop_signing_alg_values_supported!: string[];
+  @ApiProperty({ type: [String], description: 'As in draft-ietf-oauth-refresh-token-expiration' })
+  refresh_token_expiration_types_supported!: string[];
 }

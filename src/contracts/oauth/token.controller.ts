@@ -1,39 +1,39 @@
-import { Body, Controller, HttpCode, Post, Req, Res, type Type } from '@nestjs/common';
+import { Body, Controller, Header, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AuthService, type Refreshed } from '../../auth/auth.service.js';
-import type { Client } from '../../core/client.js';
-import { accountOf, answerRefused } from '../../http/exchange.js';
-import type { Mount } from '../contract.js';
-import { noteRefreshed } from '../travel.js';
+import { presentationBy, type Client } from '../../core/client.js';
+import type { Tokens } from '../contract-call.js';
+import { ContractController } from '../contract-controller.js';
 import { ClientAuthentication } from './client-authentication.js';
 import { Dpop } from './dpop.js';
 import { endpointsOf } from './endpoints.js';
-import { readParameters, type Form } from './form.js';
-import { NO_CACHE, OAuthError } from './oauth-error.js';
+import { readParameters, readRepeatable, type Form } from './form.js';
+import { OAuthError } from './oauth-error.js';
 import { Fails, TokenFormDto, TokenResponseDto } from './oauth.dto.js';
 
 /** The token endpoint (RFC 6749 sections 5 and 6), for refreshes. */
 @ApiTags('OAuth 2.0')
-export abstract class TokenController {
-  protected abstract readonly mount: Mount;
-
+@Controller('/oauth')
+export class TokenController extends ContractController {
   constructor(
-    private readonly auth: AuthService,
     private readonly clients: ClientAuthentication,
     private readonly dpop: Dpop,
-  ) {}
+  ) {
+    super();
+  }
 
   @Post('token')
   @HttpCode(200)
+  @Header('Pragma', 'no-cache')
   @ApiOperation({ operationId: 'OAuth_token', summary: 'Exchange a refresh token (RFC 6749 section 6)' })
   @ApiConsumes('application/x-www-form-urlencoded')
   @ApiHeader({ name: 'DPoP', required: false, description: 'A proof of possession (RFC 9449)' })
   @ApiBody({ type: TokenFormDto })
   @ApiOkResponse({ type: TokenResponseDto })
-  @Fails(400, 'The request, the grant, the scope or the proof is not valid')
+  @Fails(400, 'The request, the grant, the scope, a resource or the proof is not valid')
   @Fails(401, 'The client could not be authenticated')
   @Fails(403, 'A page of a foreign origin sent a cookie of this service along')
+  @Fails(408, 'The body took too long to arrive')
   @Fails(413, 'The request is too large')
   @Fails(429, 'Too many requests; see Retry-After')
   @Fails(503, 'The service cannot answer just now; see Retry-After. The token is still good')
@@ -42,26 +42,25 @@ export abstract class TokenController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
-    accountOf(request).contract = this.mount.contract;
-    const { token: url } = endpointsOf(this.mount);
-    const form = readParameters(body);
+    const form = readParameters(body, 'resource');
     checkGrantType(form);
-    const client = await this.clients.authenticate(form, request.headers.authorization, url);
-    const jkt = await this.dpop.prove(request, reply, url);
+    const client = await this.clients.authenticate(form, request);
+    const jkt = await this.dpop.prove(request, reply, endpointsOf(this.mount).token);
     if (client.dpopRequired && jkt === undefined)
-      throw new OAuthError('invalid_dpop_proof', 'The client must send a DPoP proof');
+      throw new OAuthError('invalid_dpop_proof', 'The client must send a DPoP proof', 400, {}, 'dpop_absent');
 
-    const outcome = await this.auth.refresh({
-      refreshToken: form['refresh_token'],
-      dryRun: false,
-      mode: client.refreshMode,
-      presenter: { clientId: client.id, ...(jkt !== undefined && { jkt }) },
-      ...(form['scope'] !== undefined && { scope: form['scope'] }),
-    });
-    if (!outcome.ok) return answerRefused(request, reply, this.mount.words, outcome.refused);
-    noteRefreshed(request, reply, outcome.value);
-    reply.headers(NO_CACHE);
-    return answer(outcome.value, client, form, jkt);
+    const call = this.call(request, reply);
+    const { scope } = form;
+    const resources = readRepeatable(body, 'resource');
+    return call.refresh(
+      {
+        token: call.token(form['refresh_token']),
+        ...presentationBy(client, jkt),
+        ...(scope !== undefined && { scope }),
+        ...(resources.length > 0 && { resources }),
+      },
+      (tokens) => answer(tokens, client, scope, jkt),
+    );
   }
 }
 
@@ -72,27 +71,20 @@ function checkGrantType({ grant_type: grantType }: Form): void {
 }
 
 function answer(
-  { session, ...refreshed }: Refreshed,
-  client: Client,
-  form: Form,
+  { accessToken, expiresIn, refreshToken, refreshTokenExpiresIn, idleExpiresIn, session }: Tokens,
+  { refreshMode }: Client,
+  asked: string | undefined,
   jkt: string | undefined,
 ): TokenResponseDto {
-  const scope = form['scope'] ?? session.scope;
+  const scope = asked ?? session.scope;
   return {
-    access_token: refreshed.accessToken,
+    access_token: accessToken,
     token_type: jkt === undefined ? 'Bearer' : 'DPoP',
-    expires_in: refreshed.expiresIn,
+    expires_in: expiresIn,
     // The client that keeps its refresh token is not given it again (RFC 6749 section 6).
-    ...(client.refreshMode === 'rotate' && { refresh_token: refreshed.refreshToken }),
+    ...(refreshMode === 'rotate' && { refresh_token: refreshToken! }),
     ...(scope !== null && { scope }),
+    refresh_token_timeout: idleExpiresIn,
+    authorization_expires_in: refreshTokenExpiresIn,
   };
-}
-
-/** The controller at its place. */
-export function tokenControllerAt(mount: Mount): Type {
-  @Controller(mount.folder)
-  class MountedTokenController extends TokenController {
-    protected override readonly mount = mount;
-  }
-  return MountedTokenController;
 }

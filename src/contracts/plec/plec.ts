@@ -1,22 +1,18 @@
-import { ownWords } from '../../http/own-words.js';
+import { defaultErrors } from '../../http/errors/default-errors.js';
 import type { Contract } from '../contract.js';
-import { authControllerAt } from './auth.controller.js';
+import { AuthController } from './auth.controller.js';
 
 /** The PLEC contract, the default. Its error body is the service's own. */
 export const plec: Contract = {
   name: 'plec',
-  folder: '/auth',
-  routes: { '/auth/refresh': 'POST', '/auth/logout': 'POST' },
+  controllers: [AuthController],
   reads: 'application/json',
-  dryRun: '/auth/refresh',
   cookie: 'refresh_token',
-  words: ownWords,
-  controllers: (mount) => [authControllerAt(mount)],
+  errors: defaultErrors,
   document: {
     openapi: '3.0.0',
     title: 'Ratchet: PLEC contract',
-    description:
-      'Refresh tokens over the PLEC contract. Sample tokens such as abc123.def456 are known to dry runs only.',
+    description: 'Refresh tokens over the PLEC contract.',
     version: '1.0',
   },
 };

@@ -1,17 +1,14 @@
 import type { Contract } from '../contract.js';
-import { watchrWords } from './watchr-words.js';
-import { watchrControllerAt } from './watchr.controller.js';
+import { watchrErrors } from './watchr-errors.js';
+import { WatchrController } from './watchr.controller.js';
 
 /** The Watchr contract: the refresh token travels in a cookie alone, and errors are FastAPI's. */
 export const watchr: Contract = {
   name: 'watchr',
-  folder: '/auth',
-  routes: { '/auth/refresh': 'POST' },
+  controllers: [WatchrController],
   reads: 'application/json',
-  dryRun: '/auth/refresh',
   cookie: 'refresh_token',
-  words: watchrWords,
-  controllers: (mount) => [watchrControllerAt(mount)],
+  errors: watchrErrors,
   document: {
     openapi: '3.1.0',
     title: 'Ratchet: Watchr contract',

@@ -1,7 +1,7 @@
 import { createHmac, createPublicKey, generateKeyPairSync, type JsonWebKey } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader, SignJWT, type JWTHeaderParameters } from 'jose';
-import { TestDatabase } from '../../support/database.ts';
-import { startService, type OpenedSession, type TestService } from '../../support/service.ts';
+import type { OpenedSession, TestService } from '../../support/service.ts';
+import { useDatabase, useService } from '../../support/use-service.ts';
 import { expectAsPublished } from './published.ts';
 
 const PATH = '/api/v1/auth/refresh-token';
@@ -27,25 +27,16 @@ function signedAnew(
 }
 
 describe('an access token that comes with a refresh token', () => {
-  let database: TestDatabase;
-  let services: Record<'ring' | 'secret' | 'key' | 'other', TestService>;
-
-  beforeAll(async () => {
-    database = await TestDatabase.create();
-    const start = (more: Record<string, string>): Promise<TestService> =>
-      startService({ DATABASE_URL: database.url, CONTRACTS: 'akinon,plec', ...more });
-    services = {
-      ring: await start({}),
-      secret: await start({ ACCESS_TOKEN_SECRET: SECRET }),
-      key: await start({ ACCESS_TOKEN_PRIVATE_KEY: RSA_PEM }),
-      other: await start({ ACCESS_TOKEN_PRIVATE_KEY: RSA_PEM, ISSUER: 'https://other.example.com' }),
-    };
-  });
-
-  afterAll(async () => {
-    await Promise.all(Object.values(services).map((service) => service.stop()));
-    await database.drop();
-  });
+  const bed = useDatabase();
+  const { database } = bed;
+  const use = (more: Record<string, string>): TestService =>
+    useService({ CONTRACTS: 'akinon,plec', ...more }, { on: bed }).service;
+  const services = {
+    ring: use({}),
+    secret: use({ ACCESS_TOKEN_SECRET: SECRET }),
+    key: use({ ACCESS_TOKEN_PRIVATE_KEY: RSA_PEM }),
+    other: use({ ACCESS_TOKEN_PRIVATE_KEY: RSA_PEM, ISSUER: 'https://other.example.com' }),
+  };
 
   async function refresh(service: TestService, refreshToken: string, headers: Headers, query = '') {
     const response = await service.post(PATH + query, { refreshToken }, headers);
@@ -225,24 +216,12 @@ describe('an access token that comes with a refresh token', () => {
 
 describe('an access token from before the signing key was changed', () => {
   const MINUTE = 60_000;
-  let database: TestDatabase;
-  const services: TestService[] = [];
+  const { database, start } = useDatabase();
 
   /** Another replica: it looks at the key ring as it starts. */
-  async function replica(): Promise<TestService> {
-    const settings = { DATABASE_URL: database.url, CONTRACTS: 'akinon', SIGNING_KEY_PERIOD: '1h' };
-    const service = await startService(settings);
-    services.push(service);
-    return service;
-  }
-
-  afterAll(async () => {
-    await Promise.all(services.map((service) => service.stop()));
-    await database.drop();
-  });
+  const replica = (): Promise<TestService> => start({ CONTRACTS: 'akinon', SIGNING_KEY_PERIOD: '1h' });
 
   test('fits as long as its key is published, and is in nobody’s way when it is not', async () => {
-    database = await TestDatabase.create();
     const { accessToken, refreshToken } = await (await replica()).open();
     await database.advance(46 * MINUTE);
     const changed = await replica();

@@ -1,6 +1,7 @@
 import { TestDatabase } from '../../support/database.ts';
 import { sendRaw, type RawAnswer, type RawRequest } from '../../support/raw-http.ts';
-import { spawnService, startService, type TestService } from '../../support/service.ts';
+import { spawnService } from '../../support/service.ts';
+import { useService } from '../../support/use-service.ts';
 import { readDocument, schemasOf } from '../as-published.ts';
 
 const PATH = '/v1/auth/refresh';
@@ -93,18 +94,7 @@ const BAD: Record<string, [sent: RawRequest, status: number, said: Said]> = {
 };
 
 describe('a program that uses the DynamoSQL contract', () => {
-  let database: TestDatabase;
-  let service: TestService;
-
-  beforeAll(async () => {
-    database = await TestDatabase.create();
-    service = await startService({ DATABASE_URL: database.url, CONTRACTS: 'dynamosql' });
-  });
-
-  afterAll(async () => {
-    await service.stop();
-    await database.drop();
-  });
+  const { database, service, start } = useService({ CONTRACTS: 'dynamosql' });
 
   async function send(request: RawRequest, to = service): Promise<RawAnswer> {
     const answer = await sendRaw(to.url, { path: PATH, ...request });
@@ -242,19 +232,11 @@ describe('a program that uses the DynamoSQL contract', () => {
   });
 
   test('that asks too often is told when to come again', async () => {
-    const limited = await startService({
-      DATABASE_URL: database.url,
-      CONTRACTS: 'dynamosql',
-      RATE_LIMIT_PER_ADDRESS: '1',
-    });
-    try {
-      expectFailed(await send({}, limited), 400, MISSING);
-      const answer = await send({}, limited);
-      expectFailed(answer, 429, ['RATE_LIMITED', 'Too many requests; try again later']);
-      expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
-    } finally {
-      await limited.stop();
-    }
+    const limited = await start({ CONTRACTS: 'dynamosql', RATE_LIMIT_PER_ADDRESS: '1' });
+    expectFailed(await send({}, limited), 400, MISSING);
+    const answer = await send({}, limited);
+    expectFailed(answer, 429, ['RATE_LIMITED', 'Too many requests; try again later']);
+    expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
   });
 
   test('that reports a request id is found in the log by it, whatever went wrong', async () => {

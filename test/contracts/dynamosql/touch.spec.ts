@@ -72,10 +72,11 @@ describe('a refresh token that is touched', () => {
       await database.advance(13 * DAY);
       expect([day, ...(await touch(opened.refreshToken))]).toEqual([day, 200]);
     }
-    await database.advance(DAY - 1);
+    // In its last second it has no access token to give that lives for a second.
+    await database.advance(DAY - 1_000);
     expect(await touch(opened.refreshToken)).toEqual([200]);
     expect((await rowOf(opened)).generation).toBe(0);
-    await database.advance(1);
+    await database.advance(1_000);
     expect(await touch(opened.refreshToken)).toEqual([401, 'EXPIRED']);
   });
 
@@ -96,14 +97,33 @@ describe('a refresh token that is touched', () => {
     expect(await rowOf(opened)).toMatchObject({ generation: 1, revoked_by: null });
   });
 
-  test('after the window, once a page has rotated it, ends the session for both', async () => {
+  test('after the window it is good as long as the page has not used what it was given', async () => {
+    const opened = await service.open();
+    await rotate(opened.refreshToken);
+    await database.advance(10_001);
+    expect(await touch(opened.refreshToken)).toEqual([200]);
+    expect(await rowOf(opened)).toMatchObject({ generation: 2, revoked_by: null });
+  });
+
+  test('after the window, once what the page was given was touched, it ends the session', async () => {
+    const opened = await service.open();
+    const successor = await rotate(opened.refreshToken);
+    expect(await touch(successor)).toEqual([200]);
+    await database.advance(9_999);
+    expect(await touch(opened.refreshToken)).toEqual([200]);
+    await database.advance(2);
+    expect(await touch(opened.refreshToken)).toEqual([401, 'REUSED']);
+  });
+
+  test('after that it ends the session for both', async () => {
     const opened = await service.open();
     const successor = await rotate(opened.refreshToken);
     await database.advance(10_001);
+    const newest = await rotate(successor);
     expect(await touch(opened.refreshToken)).toEqual([401, 'REUSED']);
-    expect(await rowOf(opened)).toMatchObject({ generation: 1, revoked_by: 'reuse' });
-    expect(await touch(successor)).toEqual([401, 'REVOKED']);
-    expect((await service.refresh(successor)).status).toBe(401);
+    expect(await rowOf(opened)).toMatchObject({ generation: 2, revoked_by: 'reuse' });
+    expect(await touch(newest)).toEqual([401, 'REVOKED']);
+    expect((await service.refresh(newest)).status).toBe(401);
   });
 
   test('lets a page rotate it as if it had not been touched', async () => {

@@ -16,10 +16,13 @@ const REFRESHED = {
   isRequiresMfa: false,
 };
 
-type Failure = [status: number, body: { message: string; code: string }];
-const failure = (status: number, code: string, message: string): Failure => [status, { message, code }];
-const invalid = (message: string): Failure => failure(401, 'REFRESH_TOKEN_INVALID', message);
-const wrong = (message: string): Failure => failure(400, 'INVALID_INPUT', message);
+type HttpRefusalReason = [status: number, body: { message: string; code: string }];
+const failure = (status: number, code: string, message: string): HttpRefusalReason => [
+  status,
+  { message, code },
+];
+const invalid = (message: string): HttpRefusalReason => failure(401, 'REFRESH_TOKEN_INVALID', message);
+const wrong = (message: string): HttpRefusalReason => failure(400, 'INVALID_INPUT', message);
 
 const MISSING = invalid('No refresh token was sent');
 const MALFORMED = invalid('This is not a refresh token of this service');
@@ -33,7 +36,7 @@ const WRONG_TYPE = failure(415, 'UNSUPPORTED_MEDIA_TYPE', 'The body must be appl
 const NO_METHOD = failure(405, 'METHOD_NOT_ALLOWED', 'This path does not know this method');
 const NO_PATH = failure(404, 'NOT_FOUND', 'There is nothing at this path');
 
-const BAD: Record<string, [sent: RawRequest, failure: Failure]> = {
+const BAD: Record<string, [sent: RawRequest, failure: HttpRefusalReason]> = {
   'no body': [{}, MISSING],
   'an empty body of type JSON': [text(''), MISSING],
   'an empty object': [json({}), MISSING],
@@ -129,8 +132,9 @@ describe('a frontend of the nest-auth contract', () => {
 
   test('whose token was stolen is logged out with the thief', async () => {
     const { refreshToken: stolen } = await service.open();
-    const [, { refreshToken: owners }] = await refresh(stolen);
+    const [, { refreshToken: successor }] = await refresh(stolen);
     await database.advance(10_001);
+    const [, { refreshToken: owners }] = await refresh(successor);
     expect(await refresh(stolen)).toEqual(REUSED);
     expect(await refresh(owners)).toEqual(ENDED);
   });

@@ -37,7 +37,7 @@ const FACTS = {
   bodyRequired: false,
   answer: ref('AuthWithTokensResponseDto'),
   // Beyond what is published: all but 200 and 401.
-  statuses: ['200', '400', '401', '403', '413', '415', '429', '503'],
+  statuses: ['200', '400', '401', '403', '408', '413', '415', '429', '503'],
   NestAuthRefreshTokenRequestDto: { type: 'object', properties: { refreshToken: string } },
   AuthWithTokensResponseDto: sorted(schemaOf(Object.keys(MEMBERS))),
   error: sorted({

@@ -1,6 +1,6 @@
 import * as oauth from 'oauth4webapi';
-import { TestDatabase } from '../../support/database.ts';
-import { SETTINGS, startIssuer, type TestService } from '../../support/service.ts';
+import { SETTINGS, startIssuer } from '../../support/service.ts';
+import { useService } from '../../support/use-service.ts';
 import { register, type Registered } from './registered.ts';
 
 const INSECURE = { [oauth.allowInsecureRequests]: true } as const;
@@ -9,21 +9,13 @@ type KeyPair = Awaited<ReturnType<typeof oauth.generateKeyPair>>;
 const AUDIENCE = SETTINGS['AUDIENCE']!;
 
 describe('a client that uses oauth4webapi', () => {
-  let database: TestDatabase;
-  let service: TestService;
+  const { database, service } = useService({ CONTRACTS: 'oauth,plec' }, { by: startIssuer });
   let server: oauth.AuthorizationServer;
 
   beforeAll(async () => {
-    database = await TestDatabase.create();
-    service = await startIssuer({ DATABASE_URL: database.url, CONTRACTS: 'oauth,plec' });
     const issuer = new URL(service.url);
     const discovered = await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...INSECURE });
     server = await oauth.processDiscoveryResponse(issuer, discovered);
-  });
-
-  afterAll(async () => {
-    await service.stop();
-    await database.drop();
   });
 
   const keyPair = (): Promise<KeyPair> => oauth.generateKeyPair('ES256', { extractable: true });

@@ -1,21 +1,10 @@
 import * as client from 'openid-client';
-import { TestDatabase } from '../../support/database.ts';
-import { startIssuer, type TestService } from '../../support/service.ts';
+import { startIssuer } from '../../support/service.ts';
+import { useService } from '../../support/use-service.ts';
 import { register } from './registered.ts';
 
 describe('a client that uses openid-client', () => {
-  let database: TestDatabase;
-  let service: TestService;
-
-  beforeAll(async () => {
-    database = await TestDatabase.create();
-    service = await startIssuer({ DATABASE_URL: database.url, CONTRACTS: 'oauth' });
-  });
-
-  afterAll(async () => {
-    await service.stop();
-    await database.drop();
-  });
+  const { database, service } = useService({ CONTRACTS: 'oauth' }, { by: startIssuer });
 
   const discover = (id: string, auth: client.ClientAuth): Promise<client.Configuration> =>
     client.discovery(new URL(service.url), id, undefined, auth, {

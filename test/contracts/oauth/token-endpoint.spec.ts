@@ -1,71 +1,11 @@
-import { randomUUID } from 'node:crypto';
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT, type JWTPayload } from 'jose';
+import { decodeJwt } from 'jose';
 import { TestDatabase } from '../../support/database.ts';
-import { startIssuer, startService, type TestService } from '../../support/service.ts';
+import { SETTINGS, startService, type TestService } from '../../support/service.ts';
 import { register, type Registered } from './registered.ts';
-
-interface Answer {
-  status: number;
-  headers: Headers;
-  body: {
-    error?: string;
-    error_description?: string;
-    refresh_token?: string;
-    access_token?: string;
-    [member: string]: unknown;
-  };
-}
-
-const BAD_TOKEN = {
-  error: 'invalid_grant',
-  error_description: 'The refresh token is not valid for this client',
-};
+import { BAD_TOKEN, UNSPENT, basic, useIssuer, type Answer } from './use-issuer.ts';
 
 describe('the OAuth contract', () => {
-  let database: TestDatabase;
-  let service: TestService;
-  let replica: TestService;
-
-  beforeAll(async () => {
-    database = await TestDatabase.create();
-    service = await startIssuer({ DATABASE_URL: database.url, CONTRACTS: 'oauth,plec' });
-    replica = await startService({
-      DATABASE_URL: database.url,
-      CONTRACTS: 'oauth,plec',
-      ISSUER: service.url,
-    });
-  });
-
-  afterAll(async () => {
-    await Promise.all([service.stop(), replica.stop()]);
-    await database.drop();
-  });
-
-  async function post(
-    path: string,
-    form: string | Record<string, string>,
-    headers: Record<string, string> = {},
-    at = service,
-  ): Promise<Answer> {
-    const body = typeof form === 'string' ? form : new URLSearchParams(form).toString();
-    const type = { 'content-type': 'application/x-www-form-urlencoded' };
-    const response = await fetch(at.url + path, { method: 'POST', headers: { ...type, ...headers }, body });
-    const text = await response.text();
-    return {
-      status: response.status,
-      headers: response.headers,
-      body: (text ? JSON.parse(text) : {}) as Answer['body'],
-    };
-  }
-
-  const basic = ({ id, secret }: Registered): Record<string, string> => ({
-    authorization: `Basic ${Buffer.from(`${encodeURIComponent(id)}:${secret!}`).toString('base64')}`,
-  });
-  const refresh = (client: Registered, token: string, more: Record<string, string> = {}): Promise<Answer> =>
-    post('/oauth/token', { grant_type: 'refresh_token', refresh_token: token, ...more }, basic(client));
-  const generationOf = async (id: string): Promise<unknown> =>
-    (await database.query('SELECT generation, revoked_at FROM sessions WHERE id = $1', [id]))[0];
-  const UNSPENT = { generation: 0, revoked_at: null };
+  const { database, service, post, refresh, generationOf } = useIssuer();
 
   test('answers a refresh as RFC 6749 section 5.1 has it', async () => {
     const client = await register(service);
@@ -82,7 +22,72 @@ describe('the OAuth contract', () => {
       expires_in: 900,
       refresh_token: expect.stringMatching(/^rt1_/) as string,
       scope: 'read write',
+      refresh_token_timeout: 14 * 86_400,
+      authorization_expires_in: expect.closeTo(90 * 86_400, -1) as number,
     });
+  });
+
+  test('says how long the refresh token and the session live, which ends first and whether it stays', async () => {
+    const [rotating, touching] = [
+      await register(service),
+      await register(service, { refreshMode: 'touch', rotationGrace: 0 }),
+    ];
+    for (const client of [rotating, touching]) {
+      const { refreshToken } = await service.open({
+        clientId: client.id,
+        lifetimes: { idle: 604_800, max: 2_592_000 },
+      });
+      let token = refreshToken;
+      const days = async (): Promise<number[]> => {
+        const { body } = await refresh(client, token);
+        token = body.refresh_token ?? token;
+        return [body['refresh_token_timeout'], body['authorization_expires_in']].map((seconds) =>
+          Math.round(Number(seconds) / 86_400),
+        );
+      };
+      // The example of the draft, section 5.4, but for the sixth day in place of the seventh.
+      expect(await days()).toEqual([7, 30]);
+      for (const left of [24, 18, 12, 6]) {
+        await database.advance(6 * 86_400_000);
+        expect(await days()).toEqual([Math.min(7, left), left]);
+      }
+    }
+  });
+
+  test('gives nothing out in the last second of a session, which has no second left to give', async () => {
+    const frozen = await TestDatabase.create();
+    await frozen.freeze();
+    const at = await startService({ DATABASE_URL: frozen.url, CONTRACTS: 'oauth,dynamosql,plec' });
+    try {
+      const client = await register(at);
+      const [mine, anybodys] = [await at.open({ clientId: client.id }), await at.open()];
+      await frozen.query(
+        `UPDATE sessions SET expires_at = date_trunc('second', created_at) + interval '999 milliseconds'`,
+      );
+      const form = { grant_type: 'refresh_token', refresh_token: mine.refreshToken };
+      const { status, body } = await post('/oauth/token', form, basic(client), at);
+      expect([status, body]).toEqual([400, BAD_TOKEN]);
+      for (const path of ['/v1/auth/refresh', '/auth/refresh'])
+        expect((await at.post(path, { refreshToken: anybodys.refreshToken })).status).toBe(401);
+    } finally {
+      await at.stop();
+      await frozen.drop();
+    }
+  });
+
+  test('refuses a parameter that comes twice, whatever its name and however many come before it', async () => {
+    const many = Array.from({ length: 2_000 }, (_, at) => `p${at}`).join('&');
+    for (const twice of [
+      'grant_type=refresh_token&grant_type=refresh_token',
+      '__proto__&__proto__',
+      '%ff&%ff',
+    ]) {
+      const { status, body } = await post('/oauth/token', `${many}&${twice}`);
+      expect([status, body]).toEqual([
+        400,
+        { error: 'invalid_request', error_description: 'A parameter was sent more than once' },
+      ]);
+    }
   });
 
   test('says of every kind of bad token the same', async () => {
@@ -98,8 +103,9 @@ describe('the OAuth contract', () => {
       await open({ lifetimes: { idle: 5 } }),
       await open(),
     ];
-    await refresh(client, reused.refreshToken);
+    const { body } = await refresh(client, reused.refreshToken);
     await database.advance(10_001);
+    await refresh(client, String(body['refresh_token']));
     const foreign = await service.open({ clientId: other.id });
     const unbound = await service.open();
     const bad = [revoked, gone, expired, idle, reused, foreign, unbound].map(
@@ -148,6 +154,98 @@ describe('the OAuth contract', () => {
     expect(claims).toMatchObject({ scope: 'write' });
     await database.advance(10_001);
     expect((await refresh(client, narrower.body.refresh_token!)).body).toMatchObject({ scope: 'read write' });
+  });
+
+  test.each([
+    '%20',
+    '+',
+    '++',
+    'read++write',
+    '+read',
+    'read+',
+    'read%09write',
+    'read%0A',
+    'r%C3%A9ad',
+    'a%22b',
+  ])('refuses the scope %j, which is none, and spends nothing', async (scope) => {
+    const client = await register(service);
+    for (const granted of [undefined, 'read write']) {
+      const { refreshToken, session } = await service.open({ clientId: client.id, scope: granted });
+      const form = `grant_type=refresh_token&refresh_token=${refreshToken}&scope=${scope}`;
+      const answer = await post('/oauth/token', form, basic(client));
+      expect([granted, answer.status, answer.body.error]).toEqual([granted, 400, 'invalid_scope']);
+      expect(await generationOf(session.id)).toEqual(UNSPENT);
+    }
+  });
+
+  test.each<[what: string, more: Record<string, string>]>([
+    ['a scope beyond the session’s', { scope: 'admin' }],
+    ['a scope that is none', { scope: ' ' }],
+    ['a resource that is not the session’s', { resource: 'https://elsewhere.example' }],
+  ])('ends the session of a superseded token, though it comes with %s', async (_what, more) => {
+    const client = await register(service);
+    const { refreshToken, session } = await service.open({ clientId: client.id, scope: 'read' });
+    const { body } = await refresh(client, refreshToken);
+    await database.advance(10_001);
+    await refresh(client, body.refresh_token!);
+    await database.advance(10_001);
+    expect((await refresh(client, refreshToken, more)).body).toEqual(BAD_TOKEN);
+    expect(await generationOf(session.id)).toMatchObject({ revoked_at: expect.any(Date) as Date });
+    // Nor is it told of the scope of a session that has ended.
+    expect((await refresh(client, refreshToken, more)).body).toEqual(BAD_TOKEN);
+  });
+
+  describe('narrows the audience by resource (RFC 8707), so that', () => {
+    const AUDIENCES = ['https://one.example/api', 'https://two.example', 'urn:three'];
+    const ask = async (
+      resources: readonly string[],
+      audience?: readonly string[],
+    ): Promise<{ answer: Answer; id: string; client: Registered }> => {
+      const client = await register(service);
+      const { refreshToken, session } = await service.open({ clientId: client.id, audience });
+      const form = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: refreshToken });
+      for (const resource of resources) form.append('resource', resource);
+      return { answer: await post('/oauth/token', form.toString(), basic(client)), id: session.id, client };
+    };
+
+    test.each<[resources: readonly string[], audience: readonly string[] | undefined, aud: unknown]>([
+      [[AUDIENCES[1]!], AUDIENCES, AUDIENCES[1]],
+      [[AUDIENCES[2]!], AUDIENCES, AUDIENCES[2]],
+      [AUDIENCES.slice(0, 2), AUDIENCES, AUDIENCES.slice(0, 2)],
+      [[AUDIENCES[0]!, AUDIENCES[0]!], AUDIENCES, AUDIENCES[0]],
+      [[], AUDIENCES, AUDIENCES],
+      [[''], AUDIENCES, AUDIENCES],
+      [[SETTINGS['AUDIENCE']!], undefined, SETTINGS['AUDIENCE']],
+    ])('%j of %j makes a token for %j, and the next is for all again', async (resources, audience, aud) => {
+      const { answer, client } = await ask(resources, audience);
+      expect(decodeJwt(answer.body.access_token!).aud).toEqual(aud);
+      const whole = await refresh(client, answer.body.refresh_token!);
+      expect(decodeJwt(whole.body.access_token!).aud).toEqual(audience ?? SETTINGS['AUDIENCE']);
+    });
+
+    test.each<[resources: readonly string[], audience: readonly string[] | undefined]>([
+      [['https://elsewhere.example'], AUDIENCES],
+      [[AUDIENCES[0]!, 'https://elsewhere.example'], AUDIENCES],
+      [[SETTINGS['AUDIENCE']!], AUDIENCES],
+      [[AUDIENCES[0]!], undefined],
+      [['https://one.example/api#'], ['https://one.example/api', 'https://one.example/api#']],
+      [['api'], ['api']],
+      [['/api'], AUDIENCES],
+      [['https://one.example/ api'], AUDIENCES],
+      [[' '], AUDIENCES],
+    ])('%j of %j is refused, and spends nothing', async (resources, audience) => {
+      const { answer, id } = await ask(resources, audience);
+      expect([answer.status, answer.body.error]).toEqual([400, 'invalid_target']);
+      expect(await generationOf(id)).toEqual(UNSPENT);
+    });
+
+    test('only the token endpoint takes it twice', async () => {
+      const client = await register(service);
+      for (const path of ['/oauth/revoke', '/oauth/introspect']) {
+        const { status, body } = await post(path, 'token=a&resource=urn:a&resource=urn:b', basic(client));
+        expect([path, status, body.error]).toEqual([path, 400, 'invalid_request']);
+      }
+    });
   });
 
   test.each<[what: string, form: string, status: number, error: string]>([
@@ -207,213 +305,32 @@ describe('the OAuth contract', () => {
     expect(await wrongMethod.json()).toMatchObject({ error: 'invalid_request' });
   });
 
-  describe('authenticates clients, so that', () => {
-    test.each<[who: string, way: (client: Registered) => [Record<string, string>, Record<string, string>]]>([
-      ['one with a wrong secret', (client) => [{}, basic({ ...client, secret: 'wrong' })]],
-      ['one that does not exist', (client) => [{}, basic({ ...client, id: 'nobody' })]],
-      ['a confidential one without a secret', ({ id }) => [{ client_id: id }, {}]],
-      [
-        'one that uses another method than registered',
-        ({ id, secret }) => [{ client_id: id, client_secret: secret! }, {}],
-      ],
-      ['one that names nobody', () => [{}, {}]],
-      ['one with a bearer token', () => [{}, { authorization: 'Bearer abc' }]],
-      ['one whose header is no base64', () => [{}, { authorization: 'Basic ???' }]],
-      [
-        'one with an assertion that is none',
-        ({ id }) => [
-          {
-            client_id: id,
-            client_assertion: 'a.b.c',
-            client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-          },
-          {},
-        ],
-      ],
-    ])('%s is told invalid_client, and spends nothing', async (_who, way) => {
-      const client = await register(service);
-      const { refreshToken, session } = await service.open({ clientId: client.id });
-      const [form, headers] = way(client);
-      for (const path of ['/oauth/token', '/oauth/revoke', '/oauth/introspect']) {
-        const answer = await post(
-          path,
-          { grant_type: 'refresh_token', refresh_token: refreshToken, token: refreshToken, ...form },
-          headers,
-        );
-        expect([answer.status, answer.body.error]).toEqual([401, 'invalid_client']);
-        expect(answer.headers.get('www-authenticate')).toBe(
-          headers['authorization'] ? 'Basic realm="ratchet"' : null,
-        );
-      }
-      expect(await generationOf(session.id)).toEqual(UNSPENT);
-    });
-
-    test('an assertion is good once, for both replicas', async () => {
-      const { privateKey, publicKey } = await generateKeyPair('ES256');
-      const client = await register(service, {
-        authMethod: 'private_key_jwt',
-        jwks: { keys: [await exportJWK(publicKey)] },
-      });
-      const sign = (claims: JWTPayload): Promise<string> =>
-        new SignJWT({ iss: client.id, sub: client.id, aud: service.url, jti: randomUUID(), ...claims })
-          .setProtectedHeader({ alg: 'ES256' })
-          .setExpirationTime('1m')
-          .sign(privateKey);
-      const send = async (assertion: string, at = service): Promise<unknown> => {
-        const form = {
-          grant_type: 'refresh_token',
-          refresh_token: 'a',
-          client_assertion: assertion,
-          client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-        };
-        return (await post('/oauth/token', form, {}, at)).body.error;
-      };
-      const assertion = await sign({});
-      expect([await send(assertion), await send(assertion), await send(assertion, replica)]).toEqual([
-        'invalid_grant',
-        'invalid_client',
-        'invalid_client',
-      ]);
-      expect(await send(await sign({ aud: `${service.url}/oauth/token` }))).toBe('invalid_grant');
-      expect(await send(await sign({ aud: 'https://elsewhere.example' }))).toBe('invalid_client');
-      expect(await send(await sign({ sub: 'somebody' }))).toBe('invalid_client');
-    });
-
-    test('a public one may not introspect', async () => {
-      const { id } = await register(service, { authMethod: 'none' });
-      const answer = await post('/oauth/introspect', { client_id: id, token: 'a' });
-      expect([answer.status, answer.body.error]).toEqual([401, 'invalid_client']);
-    });
-  });
-
-  describe('binds tokens of public clients to a key, so that', () => {
-    async function bound(): Promise<{
-      client: Registered;
-      token: string;
-      id: string;
-      prove: (claims?: JWTPayload, header?: object) => Promise<string>;
-      proveOther: (claims?: JWTPayload) => Promise<string>;
-    }> {
-      const client = await register(service, { authMethod: 'none', dpopRequired: true });
-      const [mine, others] = [await generateKeyPair('ES256'), await generateKeyPair('ES256')];
-      const jwk = await exportJWK(mine.publicKey);
-      const { refreshToken, session } = await service.open({
-        clientId: client.id,
-        dpopJkt: await calculateJwkThumbprint(jwk),
-      });
-      const proof = async (
-        { privateKey, publicKey }: typeof mine,
-        claims: JWTPayload,
-        header: object,
-      ): Promise<string> =>
-        new SignJWT({
-          htm: 'POST',
-          htu: `${service.url}/oauth/token`,
-          jti: randomUUID(),
-          nonce: await nonce(),
-          iat: Math.floor(Date.now() / 1000),
-          ...claims,
-        })
-          .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: await exportJWK(publicKey), ...header })
-          .sign(privateKey);
-      return {
-        client,
-        token: refreshToken,
-        id: session.id,
-        prove: (claims = {}, header = {}) => proof(mine, claims, header),
-        proveOther: (claims = {}) => proof(others, claims, {}),
-      };
-    }
-
-    let known: string | undefined;
-    async function nonce(): Promise<string> {
-      if (known) return known;
-      const { privateKey, publicKey } = await generateKeyPair('ES256');
-      const proof = await new SignJWT({ htm: 'POST', htu: `${service.url}/oauth/token`, jti: randomUUID() })
-        .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: await exportJWK(publicKey) })
-        .setIssuedAt()
-        .sign(privateKey);
-      const { id } = await register(service, { authMethod: 'none' });
-      const answer = await post(
-        '/oauth/token',
-        { grant_type: 'refresh_token', refresh_token: 'a', client_id: id },
-        { dpop: proof },
-      );
-      expect([answer.status, answer.body.error]).toEqual([400, 'use_dpop_nonce']);
-      return (known = answer.headers.get('dpop-nonce')!);
-    }
-
-    const send = (
-      { client, token }: { client: Registered; token: string },
-      dpop?: string,
-      at = service,
-    ): Promise<Answer> =>
-      post(
-        '/oauth/token',
-        { grant_type: 'refresh_token', refresh_token: token, client_id: client.id },
-        dpop === undefined ? {} : { dpop },
-        at,
-      );
-
-    test('a proof of the same key refreshes', async () => {
-      const session = await bound();
-      const answer = await send(session, await session.prove());
-      expect([answer.status, answer.body['token_type']]).toEqual([200, 'DPoP']);
-    });
-
-    test('a proof of another key is refused, and the token is unspent', async () => {
-      const session = await bound();
-      expect((await send(session, await session.proveOther())).body).toEqual(BAD_TOKEN);
-      expect(await generationOf(session.id)).toEqual(UNSPENT);
-    });
-
-    test('no proof is refused, and the token is unspent', async () => {
-      const session = await bound();
-      expect((await send(session)).body.error).toBe('invalid_dpop_proof');
-      expect(await generationOf(session.id)).toEqual(UNSPENT);
-    });
-
-    test('a proof is good once, for both replicas', async () => {
-      const session = await bound();
-      const proof = await session.prove();
-      expect((await send(session, proof)).status).toBe(200);
-      for (const at of [service, replica])
-        expect((await send(session, proof, at)).body.error).toBe('invalid_dpop_proof');
-      // A new proof for the same token is a retry like any other.
-      expect((await send(session, await session.prove(), replica)).status).toBe(200);
-    });
-
-    const FLAWED: Record<string, [claims: JWTPayload, header?: object]> = {
-      'for another method': [{ htm: 'GET' }],
-      'for another URL': [{ htu: 'https://elsewhere.example/oauth/token' }],
-      'of an hour ago': [{ iat: Math.floor(Date.now() / 1000) - 3_600 }],
-      'from tomorrow': [{ iat: Math.floor(Date.now() / 1000) + 86_400 }],
-      'without a jti': [{ jti: undefined } as unknown as JWTPayload],
-      'with a jti of 100 KB': [{ jti: 'x'.repeat(9_000) }],
-      'of another type': [{}, { typ: 'JWT' }],
-      'without its key': [{}, { jwk: undefined }],
-    };
-    test.each(Object.keys(FLAWED))('a proof %s is refused, and the token is unspent', async (what) => {
-      const session = await bound();
-      const answer = await send(session, await session.prove(...FLAWED[what]!));
-      expect([answer.status, answer.body.error]).toEqual([400, 'invalid_dpop_proof']);
-      expect(await generationOf(session.id)).toEqual(UNSPENT);
-    });
-
-    test.each(['nonsense', 'a.b.c', 'eyJhbGciOiJub25lIiwidHlwIjoiZHBvcCtqd3QifQ.e30.', 'a, b'])(
-      'the proof %s is refused',
-      async (proof) => {
-        const session = await bound();
-        expect((await send(session, proof)).body.error).toBe('invalid_dpop_proof');
-      },
-    );
-
-    test('a nonce of somebody else’s is asked for anew', async () => {
-      const session = await bound();
-      const answer = await send(session, await session.prove({ nonce: 'x'.repeat(43) }));
-      expect(answer.body.error).toBe('use_dpop_nonce');
-      expect(answer.headers.get('dpop-nonce')).toBe(await nonce());
-    });
+  test('lets a client be as lenient or as strict as it was registered, or became since', async () => {
+    const client = await register(service, { rotationGrace: 30, recoveryWindow: 60 });
+    const inspect = async (refreshToken: string): Promise<unknown> =>
+      (
+        (await (await service.api('POST', '/sessions/inspect', { refreshToken })).json()) as {
+          outcome: string;
+        }
+      ).outcome;
+    const { refreshToken, session } = await service.open({ clientId: client.id });
+    const first = (await refresh(client, refreshToken)).body.refresh_token!;
+    await database.advance(29_000);
+    expect(await inspect(refreshToken)).toBe('retry');
+    expect((await refresh(client, refreshToken)).body.refresh_token).toBe(first);
+    await database.advance(2_000);
+    expect(await inspect(first)).toBe('rotate');
+    expect(await inspect(refreshToken)).toBe('recover');
+    expect((await refresh(client, refreshToken)).status).toBe(200);
+    await database.advance(61_000);
+    expect(await inspect(refreshToken)).toBe('refused');
+    // Strict from now on.
+    expect((await service.api('PATCH', `/clients/${client.id}`, { rotationGrace: 0 })).status).toBe(200);
+    const next = (await refresh(client, first)).body.refresh_token!;
+    const newest = (await refresh(client, next)).body.refresh_token!;
+    expect(newest).not.toBe(next);
+    expect((await refresh(client, next)).body).toEqual(BAD_TOKEN);
+    expect(await generationOf(session.id)).toMatchObject({ revoked_at: expect.any(Date) as Date });
   });
 
   test('ends nothing of another client’s on revocation, and says so', async () => {
@@ -435,6 +352,21 @@ describe('the OAuth contract', () => {
     expect((await refresh(owner, refreshToken)).body).toEqual(BAD_TOKEN);
   });
 
+  test('tells a public client nothing of another’s token, and ends nothing', async () => {
+    const [owner, other] = [
+      await register(service, { authMethod: 'none' }),
+      await register(service, { authMethod: 'none' }),
+    ];
+    const [foreign, unbound] = [await service.open({ clientId: owner.id }), await service.open()];
+    for (const { refreshToken, session } of [foreign, unbound]) {
+      const { status, body } = await post('/oauth/revoke', { token: refreshToken, client_id: other.id });
+      expect([status, body]).toEqual([200, {}]);
+      expect(await generationOf(session.id)).toEqual(UNSPENT);
+    }
+    await post('/oauth/revoke', { token: foreign.refreshToken, client_id: owner.id });
+    expect(await generationOf(foreign.session.id)).toMatchObject({ revoked_at: expect.any(Date) as Date });
+  });
+
   test('says of a refresh token of another client’s that it is inactive', async () => {
     const [owner, other] = [await register(service), await register(service)];
     const { refreshToken } = await service.open({ clientId: owner.id });
@@ -444,18 +376,87 @@ describe('the OAuth contract', () => {
     expect((await post('/oauth/introspect', { token: refreshToken }, basic(owner))).body).toMatchObject({
       active: true,
     });
-    await refresh(owner, refreshToken);
+    const { body } = await refresh(owner, refreshToken);
     await database.advance(10_001);
+    const { body: recoverable } = await post('/oauth/introspect', { token: refreshToken }, basic(owner));
+    expect(recoverable).toMatchObject({ active: true });
+    await refresh(owner, String(body['refresh_token']));
     expect((await post('/oauth/introspect', { token: refreshToken }, basic(owner))).body).toEqual({
       active: false,
     });
+  });
+
+  test('says of an access token what it is to its client and to its audience, and to nobody else', async () => {
+    const [api, other] = ['https://api.example.com', 'https://other.example.com'];
+    const [owner, stranger] = [await register(service), await register(service, { audiences: [other] })];
+    const resourceServer = await register(service, { audiences: [other, api] });
+    const bound = await service.open({ clientId: owner.id });
+    const named = await service.open({ clientId: owner.id, audience: ['https://x.example.com', other] });
+    const unbound = await service.open({ clientId: 'mere-name', unbound: true });
+    const sees = async (client: Registered, { accessToken }: { accessToken: string }): Promise<unknown> =>
+      (await post('/oauth/introspect', { token: accessToken }, basic(client))).body['active'];
+    for (const session of [bound, named, unbound]) expect(await sees(resourceServer, session)).toBe(true);
+    for (const session of [bound, named]) expect(await sees(owner, session)).toBe(true);
+    expect(await sees(stranger, named)).toBe(true);
+    for (const session of [bound, unbound]) {
+      const { status, body } = await post(
+        '/oauth/introspect',
+        { token: session.accessToken },
+        basic(stranger),
+      );
+      expect([status, body]).toEqual([200, { active: false }]);
+    }
+    expect(await sees(owner, unbound)).toBe(false);
+    // Of its refresh token nothing is said but to its client.
+    expect(
+      (await post('/oauth/introspect', { token: bound.refreshToken }, basic(resourceServer))).body,
+    ).toEqual({ active: false });
+    const amended = await service.api('PATCH', `/clients/${stranger.id}`, { audiences: [api] });
+    expect(await amended.json()).toMatchObject({ audiences: [api] });
+    expect([await sees(stranger, bound), await sees(stranger, named)]).toEqual([true, false]);
+    await service.api('PATCH', `/clients/${stranger.id}`, { audiences: null });
+    expect(await sees(stranger, bound)).toBe(false);
+  });
+
+  test('introspects the largest access token that it issues', async () => {
+    const client = await register(service);
+    const claims = { text: 'x'.repeat(4_085) };
+    const { accessToken } = await service.open({
+      clientId: client.id,
+      subject: '\u4e16'.repeat(255),
+      scope: Array.from({ length: 64 }, (_, at) => `scope-${at}`.padEnd(31, '.')).join(' '),
+      audience: Array.from({ length: 16 }, (_, at) => `https://api-${at}.example.com/`.padEnd(255, 'a')),
+      amr: Array.from({ length: 16 }, (_, at) => `way-${at}`.padEnd(64, '\u4e16')),
+      claims,
+    });
+    expect(accessToken.length).toBeGreaterThan(16_384);
+    const { status, body } = await post('/oauth/introspect', { token: accessToken }, basic(client));
+    expect([status, body['active']]).toEqual([200, true]);
+    // Nothing else may be so long.
+    expect((await refresh(client, accessToken)).body.error).toBe('invalid_request');
+  });
+
+  test('says of a refresh token when it is over if it is not used', async () => {
+    const client = await register(service);
+    const { refreshToken, session } = await service.open({
+      clientId: client.id,
+      lifetimes: { idle: 600, max: 6_000 },
+    });
+    const { idleExpiresAt } = session as unknown as { idleExpiresAt: string };
+    const { body } = await post('/oauth/introspect', { token: refreshToken }, basic(client));
+    expect(body['exp']).toBe(Math.floor(Date.parse(idleExpiresAt) / 1000));
   });
 
   test('publishes metadata of which every endpoint is there', async () => {
     const metadata = (await (
       await fetch(`${service.url}/.well-known/oauth-authorization-server`)
     ).json()) as Record<string, string>;
-    expect(metadata['issuer']).toBe(service.url);
+    expect(metadata).toMatchObject({
+      issuer: service.url,
+      refresh_token_expiration_types_supported: ['authorization', 'token_timeout'],
+    });
+    // What is empty is left out (RFC 8414 section 3.2).
+    expect(Object.values(metadata).filter(({ length }) => length === 0)).toEqual([]);
     expect((await fetch(metadata['jwks_uri']!)).status).toBe(200);
     for (const endpoint of ['token', 'revocation', 'introspection']) {
       const response = await fetch(metadata[`${endpoint}_endpoint`]!, { method: 'POST' });

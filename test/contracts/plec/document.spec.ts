@@ -49,6 +49,7 @@ describe('the PLEC service document', () => {
       '400',
       '401',
       '403',
+      '408',
       '413',
       '415',
       '429',

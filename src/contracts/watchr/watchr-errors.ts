@@ -1,11 +1,12 @@
 import type { Flaw } from '../../core/refusal.js';
-import type { Failed, Failure, Spoken } from '../../http/failure.js';
+import type { ErrorReply } from '../../http/errors/error-reply.js';
+import type { HttpRefusal, HttpRefusalReason } from '../../http/errors/http-refusal.js';
 import type { HttpErrorDto, HttpValidationErrorDto, ValidationErrorDto } from './watchr.dto.js';
 
 // What made a refresh token bad is the operator's to know; that time has passed, its owner sees by the clock.
 const BAD_TOKEN = [401, 'The refresh token is not valid; sign in again'] as const;
 
-const WORDS: Readonly<Record<Failure, readonly [status: number, sentence: string]>> = {
+const ERRORS: Readonly<Record<HttpRefusalReason, readonly [status: number, sentence: string]>> = {
   missing_token: [422, 'Field required'],
   malformed_token: BAD_TOKEN,
   unknown_session: BAD_TOKEN,
@@ -21,6 +22,7 @@ const WORDS: Readonly<Record<Failure, readonly [status: number, sentence: string
   unavailable: [503, 'The service cannot answer just now; try again'],
   not_found: [404, 'There is nothing at this path'],
   method_not_allowed: [405, 'This path does not know this method'],
+  request_timeout: [408, 'The request took too long to arrive'],
   payload_too_large: [413, 'The request is too large'],
   internal_error: [500, 'Something went wrong on our side'],
 };
@@ -34,9 +36,9 @@ const TYPE_AT: Readonly<Record<Flaw['in'], string>> = {
   path: 'value_error',
 };
 
-/** Watchr's words, which are FastAPI's: a list of errors with status 422, else one sentence. */
-export function watchrWords({ reason, flaws }: Failed): Spoken {
-  const [status, sentence] = WORDS[reason];
+/** Watchr's errors, which are FastAPI's: a list of errors with status 422, else one sentence. */
+export function watchrErrors({ reason, flaws }: HttpRefusal): ErrorReply {
+  const [status, sentence] = ERRORS[reason];
   if (status !== 422) return { status, body: { detail: sentence } satisfies HttpErrorDto };
   const detail =
     reason === 'missing_token'

@@ -1,8 +1,9 @@
 import type { Flaw } from '../../core/refusal.js';
-import { sentencesByField, type Failed, type Failure, type Spoken } from '../../http/failure.js';
+import { sentencesByField, type ErrorReply } from '../../http/errors/error-reply.js';
+import type { HttpRefusal, HttpRefusalReason } from '../../http/errors/http-refusal.js';
 import type { AkinonErrorDto, AkinonValidationErrorDto } from './akinon.dto.js';
 
-const WORDS: Readonly<Record<Failure, readonly [status: number, sentence: string]>> = {
+const ERRORS: Readonly<Record<HttpRefusalReason, readonly [status: number, sentence: string]>> = {
   missing_token: [400, 'refreshToken should not be empty'],
   malformed_token: [401, 'This is not a refresh token of this service'],
   unknown_session: [401, 'There is no such session'],
@@ -18,15 +19,16 @@ const WORDS: Readonly<Record<Failure, readonly [status: number, sentence: string
   unavailable: [503, 'The service cannot answer just now; try again'],
   not_found: [404, 'There is nothing at this path'],
   method_not_allowed: [405, 'This path does not know this method'],
+  request_timeout: [408, 'The request took too long to arrive'],
   payload_too_large: [413, 'The request is too large'],
   internal_error: [500, 'Something went wrong on our side'],
 };
 
-const MISSING: Flaw = { in: 'body', name: 'refreshToken', message: WORDS.missing_token[1] };
+const MISSING: Flaw = { in: 'body', name: 'refreshToken', message: ERRORS.missing_token[1] };
 
-/** The Akinon words: `{validationError}` with sentences by field for a 400, else `{apiError}` with one sentence. */
-export function akinonWords({ reason, flaws }: Failed): Spoken {
-  const [status, sentence] = WORDS[reason];
+/** The Akinon errors: `{validationError}` with sentences by field for a 400, else `{apiError}` with one sentence. */
+export function akinonErrors({ reason, flaws }: HttpRefusal): ErrorReply {
+  const [status, sentence] = ERRORS[reason];
   if (status === 400) {
     const body: AkinonValidationErrorDto = { validationError: sentencesByField(flaws ?? [MISSING]) };
     return { status, body };
