@@ -6,8 +6,8 @@ import type { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Mount } from './contracts/contract.js';
 import { ContractsModule } from './contracts/contracts.module.js';
-import { FailureFilter } from './http/failure.filter.js';
-import { DtoValidation } from './http/validation.js';
+import { RefusalFilter } from './http/errors/refusal.filter.js';
+import { DtoValidation } from './http/validation/dto-validation.js';
 import { KeysModule } from './keys/keys.module.js';
 import { OpsModule } from './ops/ops.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
@@ -30,7 +30,7 @@ export class AppModule {
         OpsModule,
       ],
       providers: [
-        { provide: APP_FILTER, useClass: FailureFilter },
+        { provide: APP_FILTER, useClass: RefusalFilter },
         { provide: APP_PIPE, useClass: DtoValidation },
       ],
     };

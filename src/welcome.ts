@@ -17,8 +17,12 @@ Try it:
   RT=$(curl -s ${url}/sessions -H "authorization: Bearer ${bearer}" ${json} -d '{"subject":"ada"}' | ${field})
   # refresh it, as a frontend would
   curl -s ${url}/auth/refresh ${json} -d '{"refreshToken":"'$RT'"}'
-  # a dry run with the sample token of the documentation
-  curl -s '${url}/auth/refresh?dryRun=true' ${json} -d '{"refreshToken":"abc123.def456"}'
+${config.dryRun === 'off' ? '' : dryRun(url, json)}
+`;
+}
 
+function dryRun(url: string, json: string): string {
+  return `  # a dry run with the sample token of the documentation
+  curl -s '${url}/auth/refresh?dryRun=true' ${json} -d '{"refreshToken":"abc123.def456"}'
 `;
 }

@@ -1,7 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { DocumentFacts, Mount } from '../contracts/contract.js';
-import { playgroundOf } from './playground.js';
+import { playgroundOf, withoutDryRuns } from './playground.js';
 import { schemasUsed } from './schemas-used.js';
 
 /** An OpenAPI document and the name of its file, without `.json`. */
@@ -22,7 +22,8 @@ export function describeService(app: INestApplication, mounts: readonly Mount[])
     const { document: facts } = mount.definition;
     const name = nameOf(mount, mounts);
     const base = mount.prefix + (facts.base ?? '');
-    const service = documentOf(everything, (path) => path in mount.routes, facts, base);
+    const whole = documentOf(everything, (path) => path in mount.routes, facts, base);
+    const service = mount.dryRunPaths.length > 0 ? whole : withoutDryRuns(whole);
     const playground = playgroundOf(service);
     return [
       ...(playground
@@ -31,7 +32,8 @@ export function describeService(app: INestApplication, mounts: readonly Mount[])
       { name, title: name, document: service },
     ];
   });
-  const own = documentOf(everything, (path) => !mounts.some((mount) => path in mount.routes), OWN_FACTS);
+  const isOwn = (path: string): boolean => OWN_ROUTES.test(path);
+  const own = documentOf(everything, isOwn, OWN_FACTS);
   return [...contracts, { name: 'sessions', title: 'sessions and keys', document: own }];
 }
 
@@ -40,6 +42,9 @@ function nameOf({ definition, prefix }: Mount, mounts: readonly Mount[]): string
   const once = mounts.filter((mount) => mount.definition === definition).length === 1;
   return once ? definition.name : definition.name + prefix.replaceAll('/', '.');
 }
+
+/** Named, so that a route which nobody has named lands in no document by accident. */
+const OWN_ROUTES = /^\/(sessions|clients|\.well-known\/jwks\.json)(\/|$)/;
 
 const OWN_FACTS: DocumentFacts = {
   openapi: '3.0.0',

@@ -35,6 +35,18 @@ export function playgroundOf(service: OpenAPIObject): OpenAPIObject | undefined 
   return document;
 }
 
+/** A contract's document where nothing is run dry: without the parameter, and the header that answers it. */
+export function withoutDryRuns(service: OpenAPIObject): OpenAPIObject {
+  const document = structuredClone(service);
+  for (const operation of Object.values(document.paths).flatMap((item) => Object.values(item) as Json[])) {
+    if (!canRunDry(operation)) continue;
+    operation['parameters'] = parametersOf(operation).filter(({ name }) => name !== 'dryRun');
+    for (const response of Object.values(operation['responses'] as Record<string, Json>))
+      delete (response['headers'] as Json | undefined)?.['Dry-Run'];
+  }
+  return document;
+}
+
 function canRunDry(operation: Json): boolean {
   return parametersOf(operation).some((parameter) => parameter['name'] === 'dryRun');
 }

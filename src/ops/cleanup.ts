@@ -1,62 +1,109 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { BulkRevocations, type BulkRevocation } from '../store/bulk-revocations.js';
+import { RateCounts } from '../store/rate-counts.js';
+import { SessionRegistry } from '../store/session-registry.js';
 import { UsedJtis } from '../store/used-jtis.js';
-import { SessionDirectory } from '../store/session-directory.js';
 
 const BATCH = 500;
+const COUNTS = 5_000;
 const BETWEEN_BATCHES = 200;
+const BETWEEN_MARKS = 50;
+const PAGES_BETWEEN_NOTES = 50;
 const BETWEEN_WALKS = 15 * 60_000;
+const BETWEEN_REVOCATIONS = 30_000;
+const BETWEEN_FORGETTING = 60_000;
 
 /**
- * Forgets used identifiers that need not be remembered, and deletes sessions that have been dead for a day, by walking along the primary key in small batches: no index on a
- * deadline is needed, which every refresh would have to update. Replicas may all do it.
+ * Forgets used identifiers and counts of requests that need not be remembered. Deletes sessions that have been dead
+ * for a day, by walking along the primary key in small batches: no index on a deadline is needed, which every refresh
+ * would have to update. Marks the sessions that were ended in bulk and that nobody waited for. Whatever breaks off
+ * goes on where it was. Replicas may all do it; each begins at a moment of its own, so that those that start together
+ * do not work at the same rows together.
  */
 @Injectable()
 export class Cleanup implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(Cleanup.name);
   private readonly stop = new AbortController();
+  /** The session that the walk has come to; undefined at the start. */
+  private place: string | undefined;
 
   constructor(
-    private readonly directory: SessionDirectory,
+    private readonly registry: SessionRegistry,
+    private readonly revocations: BulkRevocations,
     private readonly usedJtis: UsedJtis,
+    private readonly rateCounts: RateCounts,
   ) {}
 
   onApplicationBootstrap(): void {
-    void this.walkForever().catch(() => undefined);
+    void this.forever(BETWEEN_WALKS, () => this.walk()).catch(() => undefined);
+    void this.forever(BETWEEN_FORGETTING, () => this.forgetUsedJtis()).catch(() => undefined);
+    void this.forever(BETWEEN_REVOCATIONS, () => this.markRevoked()).catch(() => undefined);
+    void this.forever(BETWEEN_FORGETTING, () => this.forgetCounts()).catch(() => undefined);
   }
 
   onApplicationShutdown(): void {
     this.stop.abort();
   }
 
-  /** One walk over all sessions; how many were deleted. */
+  /** Walks over all sessions, or the rest of them if the last walk was broken off; how many were deleted. */
   async walk(): Promise<number> {
     let total = 0;
-    let last: string | undefined;
     do {
-      const swept = await this.directory.sweep(BATCH, last);
+      const swept = await this.registry.sweep(BATCH, this.place);
       total += swept.deleted;
-      last = swept.last;
-      if (last) await this.breathe();
-    } while (last);
+      this.place = swept.last;
+      if (this.place) await this.breathe();
+    } while (this.place);
+    if (total > 0) this.logger.log({ msg: 'expired sessions deleted', deleted: total });
     return total;
   }
 
-  private breathe(): Promise<void> {
-    return pause(BETWEEN_BATCHES, undefined, { signal: this.stop.signal, ref: false });
+  /** Forgets the used identifiers that are too old to be used again anyway. */
+  async forgetUsedJtis(): Promise<void> {
+    while ((await this.usedJtis.forget(BATCH)) === BATCH) await this.breathe();
   }
 
-  private async walkForever(): Promise<void> {
+  /** Forgets the counts of requests whose minute is over. */
+  async forgetCounts(): Promise<void> {
+    while ((await this.rateCounts.forget(COUNTS)) === COUNTS) await this.breathe();
+  }
+
+  /** Carries out the bulk revocations that are due; how many sessions were marked. */
+  async markRevoked(): Promise<number> {
+    let total = 0;
+    for (const revocation of await this.revocations.due()) total += await this.carryOut(revocation);
+    return total;
+  }
+
+  private async carryOut(revocation: BulkRevocation): Promise<number> {
+    let [total, last] = [0, revocation.reached];
+    for (let pages = 1; ; pages++) {
+      const page = await this.revocations.mark(revocation, last);
+      total += page.marked;
+      last = page.last;
+      if (!last) break;
+      if (pages % PAGES_BETWEEN_NOTES === 0) await this.revocations.reach(revocation, last);
+      if (page.marked > 0) await this.breathe(BETWEEN_MARKS);
+    }
+    await this.revocations.finish(revocation);
+    return total;
+  }
+
+  private breathe(milliseconds = BETWEEN_BATCHES): Promise<void> {
+    return pause(milliseconds, undefined, { signal: this.stop.signal, ref: false });
+  }
+
+  private async forever(between: number, work: () => Promise<unknown>): Promise<void> {
+    await this.breathe(Math.random() * between);
     for (;;) {
       try {
-        const deleted = await this.walk();
-        while ((await this.usedJtis.forget(BATCH)) === BATCH) await this.breathe();
-        if (deleted > 0) this.logger.log({ msg: 'expired sessions deleted', deleted });
+        await work();
       } catch (error) {
         if (this.stop.signal.aborted) return;
         this.logger.warn(`Clean-up was put off: ${String(error)}`);
       }
-      await pause(BETWEEN_WALKS, undefined, { signal: this.stop.signal, ref: false });
+      await this.breathe(between);
     }
   }
 }

@@ -1,6 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
+/**
+ * How long after the server has stopped listening its last connections may live, in milliseconds: longer than an answer
+ * takes. Node ends those that are idle at once, and does not look any more at those that are silent or send by halves.
+ */
+const CUT_AFTER = 5_000;
+
 /** Whether the process is on its way out: readiness says so first, so that no new requests are sent here. */
 @Injectable()
 export class Drain {
@@ -14,7 +20,10 @@ export class Drain {
     this.draining = true;
   }
 
-  /** Lets each answer given while draining close its connection: the server need not wait for it to fall idle. */
+  /**
+   * Lets each answer given while draining close its connection, so that the server need not wait for it to fall idle,
+   * and cuts what is left when the server has been closing for a while.
+   */
   closeConnectionsOf(server: FastifyInstance): void {
     server.addHook(
       'onSend',
@@ -23,5 +32,9 @@ export class Drain {
         done();
       },
     );
+    server.addHook('preClose', (done: () => void) => {
+      setTimeout(() => server.server.closeAllConnections(), CUT_AFTER).unref();
+      done();
+    });
   }
 }

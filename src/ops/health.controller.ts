@@ -8,7 +8,7 @@ import {
 } from '@nestjs/terminus';
 import type { FastifyReply } from 'fastify';
 import { AccessTokenSigner } from '../keys/access-token-signer.js';
-import { Database } from '../store/database.js';
+import { Database } from '../store/database/database.js';
 import { Drain } from './drain.js';
 
 /** Whether the process lives, and whether it should be sent requests. */

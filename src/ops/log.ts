@@ -1,21 +1,26 @@
 import type { LoggerService } from '@nestjs/common';
 import { pino, type Logger } from 'pino';
 import type { LogLevel } from '../config/config.js';
+import { workerId } from '../workers/ask-primary.js';
 
 /** Where nobody reads the log any more, lines beyond so many bytes are dropped rather than kept in memory. */
 const MOST_UNWRITTEN = 16 * 1024 * 1024;
 
-/** The log: JSON lines on standard output. */
-export function openLog(level: LogLevel): Logger {
+/**
+ * The log: JSON lines on standard output.
+ *
+ * @param how.sync whether a line is written before the process goes on
+ */
+export function openLog(level: LogLevel, { sync = false } = {}): Logger {
   return pino(
     {
       level,
-      base: null,
+      base: workerId === undefined ? null : { worker: workerId },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
     // Lines that come while one is being written are written together; what is left is written at exit.
-    pino.destination({ sync: false, maxLength: MOST_UNWRITTEN, maxWrite: 4_096 }),
+    pino.destination({ sync, maxLength: MOST_UNWRITTEN, maxWrite: 4_096 }),
   );
 }
 

@@ -2,12 +2,14 @@ import { Controller, Get, Res, UseGuards } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { ServiceKeyGuard } from '../http/service-key.guard.js';
+import { ForRole } from '../http/service-role.js';
 import { Metrics } from './metrics.js';
 
 /** Metrics for Prometheus, for holders of a service key. */
 @ApiExcludeController()
 @Controller('metrics')
 @UseGuards(ServiceKeyGuard)
+@ForRole('metrics')
 export class MetricsController {
   constructor(private readonly metrics: Metrics) {}
 

@@ -1,0 +1,53 @@
+import { createApp, type App } from './app.js';
+import type { Config } from './config/config.js';
+import { ConfigError, readConfig } from './config/environment.js';
+import { CONTRACTS, everyContract } from './contracts/registry.js';
+import { RouteClash } from './contracts/contract.js';
+import { Drain } from './ops/drain.js';
+import { logCrashes, stackOf } from './ops/last-resort.js';
+import { SchemaBehind } from './store/database/schema-check.js';
+import { UnfitServer } from './store/database/server-check.js';
+import { DirectoryInUse } from './store/database/directory-lock.js';
+import { Unavailable } from './core/unavailable.js';
+import { welcome } from './welcome.js';
+
+/** Long enough for a load balancer to ask for readiness and hear no, in milliseconds. */
+const DRAIN_FOR = 3_000;
+
+/** Errors that the operator can mend: the message is all they need. */
+const OPERATORS_ERRORS = [ConfigError, RouteClash, SchemaBehind, UnfitServer, Unavailable, DirectoryInUse];
+
+/** Serves until SIGTERM or SIGINT. Ends the process with 1 if it cannot, and says why. */
+export async function serve(): Promise<void> {
+  try {
+    await start();
+  } catch (error) {
+    const known = OPERATORS_ERRORS.some((kind) => error instanceof kind);
+    process.stderr.write(`${known ? (error as Error).message : stackOf(error)}\n`);
+    process.exit(1);
+  }
+}
+
+async function start(): Promise<void> {
+  const config = readConfig(process.env, CONTRACTS, everyContract);
+  const app = await createApp(config);
+  logCrashes(app.log);
+  stopOnSignal(app, config);
+  await app.nest.listen(config.port, config.host);
+  // Whoever reads it may have gone: no reason to go as well.
+  process.stdout.on('error', () => undefined);
+  process.stdout.write(welcome(config, await app.nest.getUrl()));
+}
+
+function stopOnSignal({ nest }: App, { production }: Config): void {
+  const stop = async (): Promise<void> => {
+    nest.get(Drain).start();
+    if (production) await new Promise((resolve) => setTimeout(resolve, DRAIN_FOR));
+    await nest.close();
+    process.exit(0);
+  };
+  let stopping: Promise<void> | undefined;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => void (stopping ??= stop()));
+  }
+}
