@@ -2,11 +2,19 @@ import { posix } from 'node:path';
 import type { Import, Source } from './source.ts';
 
 /** From the ground up: a folder may import from those before it. */
-const LAYERS = ['core', 'config', 'store', 'keys', 'auth', 'http'];
+const LAYERS = ['core', 'config', 'workers', 'store', 'keys', 'auth', 'http'];
 /** The top layer: these do not know one another. */
 const NEIGHBOURS = ['clients', 'contracts', 'sessions', 'ops', 'docs'];
 /** They join everything, so they may import anything. */
-const ROOTS = ['app.ts', 'app.module.ts', 'main.ts', 'migrate.ts', 'welcome.ts'];
+const ROOTS = [
+  'app.ts',
+  'app.module.ts',
+  'main.ts',
+  'migrate.ts',
+  'serve.ts',
+  'welcome.ts',
+  'withdraw-key.ts',
+];
 /** What only the store may know. */
 const DATABASE_PACKAGES = /^(@prisma\/|@electric-sql\/|pg(-.*)?$|pglite-prisma-adapter$|prisma(\/|$))/;
 

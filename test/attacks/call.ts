@@ -1,14 +1,14 @@
 import { Agent, request, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http';
 import type { TestDatabase } from '../support/database.ts';
 import { readConfig } from '../../src/config/environment.ts';
-import { contractNames } from '../../src/contracts/registry.ts';
+import { contracts, EVERY_CONTRACT } from '../contracts/every-contract.ts';
 import { SERVICE_KEY, SETTINGS } from '../support/service.ts';
 
-/** All contracts, at places where none is in another's way. */
-export const CONTRACTS = 'plec,watchr@/watchr,nest-auth,dynamosql,akinon,oauth';
-
 /** How a test service is configured. */
-export const config = readConfig({ ...SETTINGS, DATABASE_URL: 'postgresql://localhost/none' }, contractNames);
+export const config = readConfig(
+  { ...SETTINGS, CONTRACTS: EVERY_CONTRACT, DATABASE_URL: 'postgresql://localhost/none' },
+  contracts,
+);
 
 /** A request as it is to be sent, many at a time over connections that stay open. */
 export interface Call {

@@ -1,12 +1,15 @@
 import { connect } from 'node:net';
 import { randomInt } from 'node:crypto';
+import { createApp } from '../../src/app.ts';
 import { readRefreshToken } from '../../src/core/refresh-token.ts';
-import { readDocument, schemasOf, type Json } from '../contracts/as-published.ts';
+import { schemasOf, type Json } from '../contracts/as-published.ts';
 import { register, type Registered } from '../contracts/oauth/registered.ts';
-import { TestDatabase } from '../support/database.ts';
-import { spawnService, type TestService } from '../support/service.ts';
-import { connections, dumpAll, report, send, Tally, type Answer, CONTRACTS, config } from './call.ts';
+import { spawnEveryContract } from '../support/service.ts';
+import { useService } from '../support/use-service.ts';
+import { connections, dumpAll, report, send, Tally, type Answer, config } from './call.ts';
+import { contracts, EVERY_CONTRACT } from '../contracts/every-contract.ts';
 import { BASE64URL, Dice, mutant } from './mutations.ts';
+import { PLACES, type Place } from './places.ts';
 
 const CASES = Number(process.env['FUZZ_CASES'] ?? 1_000_000);
 const SEED = Number(process.env['FUZZ_SEED'] ?? randomInt(2 ** 31));
@@ -21,27 +24,6 @@ const SAMPLES = ['abc123.def456', 'reused.def456', 'expired.def456'];
 /** How long a connection may take to be answered and ended, in milliseconds. */
 const HANG = 15_000;
 
-interface Place {
-  readonly contract: string;
-  readonly path: string;
-  readonly method: 'GET' | 'POST';
-  readonly isForm?: true;
-  readonly refreshes?: true;
-}
-
-const PLACES: readonly Place[] = [
-  { contract: 'plec', path: '/auth/refresh', method: 'POST', refreshes: true },
-  { contract: 'plec', path: '/auth/logout', method: 'POST' },
-  { contract: 'watchr', path: '/watchr/auth/refresh', method: 'POST', refreshes: true },
-  { contract: 'nest-auth', path: '/auth/refresh-token', method: 'POST', refreshes: true },
-  { contract: 'dynamosql', path: '/v1/auth/refresh', method: 'POST', refreshes: true },
-  { contract: 'akinon', path: '/api/v1/auth/refresh-token', method: 'POST', refreshes: true },
-  { contract: 'oauth', path: '/oauth/token', method: 'POST', isForm: true, refreshes: true },
-  { contract: 'oauth', path: '/oauth/revoke', method: 'POST', isForm: true },
-  { contract: 'oauth', path: '/oauth/introspect', method: 'POST', isForm: true },
-  { contract: 'oauth', path: '/.well-known/oauth-authorization-server', method: 'GET' },
-];
-
 interface Sent {
   readonly place: Place;
   readonly method: string;
@@ -53,8 +35,11 @@ interface Sent {
 }
 
 describe(`whoever tries their luck a million times (seed ${SEED})`, () => {
-  let database: TestDatabase;
-  let service: TestService;
+  afterAll(() => connections.destroy());
+  const { database, service } = useService(
+    { CONTRACTS: EVERY_CONTRACT, ALLOWED_ORIGINS: 'https://app.example.com' },
+    { by: spawnEveryContract },
+  );
   let client: Registered;
   /** Genuine tokens: live ones to be mutated, and ended ones to be sent as they are. */
   let live: string[];
@@ -64,12 +49,6 @@ describe(`whoever tries their luck a million times (seed ${SEED})`, () => {
 
   beforeAll(async () => {
     console.log(`FUZZ_SEED=${SEED} FUZZ_CASES=${CASES}`);
-    database = await TestDatabase.create();
-    service = await spawnService({
-      DATABASE_URL: database.url,
-      CONTRACTS,
-      ALLOWED_ORIGINS: 'https://app.example.com',
-    });
     client = await register(service);
     const opened = [];
     for (let count = 0; count < 8; count++)
@@ -79,12 +58,6 @@ describe(`whoever tries their luck a million times (seed ${SEED})`, () => {
     ended = opened.slice(6).map(({ refreshToken }) => refreshToken);
     for (const { session } of opened.slice(6)) await service.api('DELETE', `/sessions/${session.id}`);
     before = await dumpAll(database);
-  });
-
-  afterAll(async () => {
-    connections.destroy();
-    await service.stop();
-    await database.drop();
   });
 
   const unchanged = async (): Promise<void> => expect(await dumpAll(database)).toBe(before);
@@ -97,7 +70,7 @@ describe(`whoever tries their luck a million times (seed ${SEED})`, () => {
     for (let count = 0; count < TOKENS; count++) {
       const text = mutant(dice.of(genuine), dice, genuine);
       if (isGenuine.has(text)) same++;
-      else if (readRefreshToken(text, config.refreshTokenKeys) !== undefined)
+      else if (typeof readRefreshToken(text, config.refreshTokenKeys) !== 'string')
         throw new Error(`read as a token: ${JSON.stringify(text)}`);
     }
     report('mutated tokens, to the reader', TOKENS, `none read as genuine (${same} were the genuine again)`);
@@ -105,7 +78,7 @@ describe(`whoever tries their luck a million times (seed ${SEED})`, () => {
 
   test('is let in by no request, and answered as the documents say', async () => {
     const dice = new Dice(SEED + 1);
-    const judge = judgeOf();
+    const judge = await judgeOf();
     const came = new Tally();
     const cases = new Cases(dice, client, live, ended, access, [...live, ...SAMPLES]);
     // What is left after each collection of garbage, in the first half and in the second.
@@ -403,14 +376,11 @@ function wellFormed(text: string): string {
 }
 
 /** Says what is wrong with an answer, if anything is. */
-function judgeOf(): (sent: Sent, answer: Answer) => string | undefined {
-  const documents = new Map<string, Json>();
+async function judgeOf(): Promise<(sent: Sent, answer: Answer) => string | undefined> {
+  const { documents } = await createApp(config, contracts);
   const schemas = new Map<string, ReturnType<typeof schemasOf>>();
-  const documentOf = (contract: string): Json => {
-    const document = documents.get(contract) ?? readDocument(`openapi/${contract}.json`);
-    documents.set(contract, document);
-    return document;
-  };
+  const documentOf = (contract: string): Json =>
+    documents.find(({ name }) => name === contract)!.document as unknown as Json;
   return ({ place, documented, method, url, headers: asked }, { status, headers, text }) => {
     if (status >= 500) return 'an error of ours';
     const id = asked['x-request-id'] ?? '';
@@ -433,7 +403,7 @@ function judgeOf(): (sent: Sent, answer: Answer) => string | undefined {
         : undefined;
     const document = documentOf(place.contract);
     const [{ url: base } = { url: '' }] = document['servers'] as { url: string }[];
-    const path = place.path.replace(/^\/watchr/, '').slice(base.length);
+    const path = place.path.slice(base.length);
     const operation = (
       document['paths'] as Record<
         string,

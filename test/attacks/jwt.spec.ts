@@ -10,8 +10,9 @@ import {
 } from 'node:crypto';
 import { calculateJwkThumbprint, decodeJwt, exportJWK, generateKeyPair, SignJWT, type JWK } from 'jose';
 import { register, type Registered } from '../contracts/oauth/registered.ts';
-import { TestDatabase } from '../support/database.ts';
-import { startService, type OpenedSession, type TestService } from '../support/service.ts';
+import type { OpenedSession } from '../support/service.ts';
+import { otherSpellings } from '../keys/other-spellings.ts';
+import { useDatabase, useService } from '../support/use-service.ts';
 import {
   asBackend,
   bodyOf,
@@ -23,8 +24,8 @@ import {
   send,
   Tally,
   type Answer,
-  CONTRACTS,
 } from './call.ts';
+import { EVERY_CONTRACT } from '../contracts/every-contract.ts';
 
 type Json = Record<string, unknown>;
 
@@ -43,35 +44,31 @@ const maced = (header: Json, claims: unknown, secret: string | Buffer): string =
 const inPem = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem' }) as string;
 
 describe('a forger of tokens', () => {
-  let database: TestDatabase;
-  let foreignDatabase: TestDatabase;
-  let service: TestService;
-  /** Another deployment that calls itself the same. */
-  let foreign: TestService;
-  /** One whose private key the test knows, as its operator does. */
-  let known: TestService;
-  let client: Registered;
   const operatorKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
   const forgersKey = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const forgersRsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
-  beforeAll(async () => {
-    [database, foreignDatabase] = await Promise.all([TestDatabase.create(), TestDatabase.create()]);
-    service = await startService({ DATABASE_URL: database.url, CONTRACTS });
-    foreign = await startService({
-      DATABASE_URL: foreignDatabase.url,
-      CONTRACTS,
-      REFRESH_TOKEN_KEYS: '1:another-refresh-token-key-of-32-characters-or-more',
-    });
-    const pem = operatorKey.export({ type: 'pkcs8', format: 'pem' }) as string;
-    known = await startService({ DATABASE_URL: database.url, CONTRACTS, ACCESS_TOKEN_PRIVATE_KEY: pem });
-    client = await register(service);
+  afterAll(() => connections.destroy());
+  const bed = useDatabase();
+  const { database } = bed;
+  const { service } = useService({ CONTRACTS: EVERY_CONTRACT }, { on: bed });
+  /** One whose private key the test knows, as its operator does. */
+  const { service: known } = useService(
+    {
+      CONTRACTS: EVERY_CONTRACT,
+      ACCESS_TOKEN_PRIVATE_KEY: operatorKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+    },
+    { on: bed },
+  );
+  /** Another deployment that calls itself the same. */
+  const { service: foreign } = useService({
+    CONTRACTS: EVERY_CONTRACT,
+    REFRESH_TOKEN_KEYS: '1:another-refresh-token-key-of-32-characters-or-more',
   });
+  let client: Registered;
 
-  afterAll(async () => {
-    connections.destroy();
-    await Promise.all([service.stop(), foreign.stop(), known.stop()]);
-    await Promise.all([database.drop(), foreignDatabase.drop()]);
+  beforeAll(async () => {
+    client = await register(service, { audiences: ['https://api.example.com'] });
   });
 
   const basic = (): string => `Basic ${Buffer.from(`${client.id}:${client.secret!}`).toString('base64')}`;
@@ -413,10 +410,19 @@ describe('a forger of tokens', () => {
       'another issuer': but({ iss: 'https://evil.example' }),
       'issuers in a list': but({ iss: [ISSUER] }),
       'no issuer': but({ iss: undefined }),
+      'a crit': signed({ ...header, crit: ['kid'] }, claims, operatorKey),
+      'a b64': signed({ ...header, b64: false }, claims, operatorKey),
+      'an expiry beyond all time': signed(
+        header,
+        JSON.stringify(claims).replace(/"exp":\d+/, '"exp":1e400'),
+        operatorKey,
+      ),
       'a body that is a list': signed(header, '[]', operatorKey),
       'a body that is a text': signed(header, '"x"', operatorKey),
       'a body that is null': signed(header, 'null', operatorKey),
     });
+    for (const spelling of otherSpellings(opened.accessToken))
+      forgeries[`another spelling, ${spelling.slice(-6)}`] = spelling;
     const times = await present(forgeries, opened, known);
     const expiries: Json[] = [
       { sid: '00000000-0000-0000-0000-000000000000' },
@@ -552,6 +558,9 @@ describe('a forger of tokens', () => {
       'for ever': signed(header, { ...claims, exp: now + 1e9 }, privateKey),
       'without an expiry': signed(header, { ...claims, exp: undefined }, privateKey),
       'without a jti': signed(header, { ...claims, jti: undefined }, privateKey),
+      'with an empty jti': signed(header, { ...claims, jti: '' }, privateKey),
+      'for the endpoint': signed(header, { ...claims, aud: `${ISSUER}/oauth/introspect` }, privateKey),
+      'for others as well': signed(header, { ...claims, aud: [ISSUER, 'https://evil.example'] }, privateKey),
       'a subject with a NUL': signed(
         header,
         { ...claims, sub: `${app.id}\0`, iss: `${app.id}\0` },

@@ -1,20 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { readRefreshToken } from '../../src/core/refresh-token.ts';
 import { TestDatabase } from '../support/database.ts';
 import { SETTINGS, type OpenedSession } from '../support/service.ts';
-import {
-  bodyOf,
-  connections,
-  dumpAll,
-  form,
-  json,
-  report,
-  send,
-  type Answer,
-  type Call,
-  CONTRACTS,
-} from './call.ts';
+import { bodyOf, connections, dumpAll, form, json, report, send, type Answer, type Call } from './call.ts';
+import { EVERY_CONTRACT } from '../contracts/every-contract.ts';
 
 const TOKEN_KEY = `canary-${randomBytes(24).toString('base64url')}`;
 const SERVICE_KEY = `canary-${randomBytes(24).toString('base64url')}`;
@@ -46,19 +36,23 @@ describe('whoever reads logs, metrics, errors and tables', () => {
 
   beforeAll(async () => {
     database = await TestDatabase.create();
-    child = spawn(process.execPath, ['dist/main.js'], {
-      env: {
-        PATH: process.env['PATH'],
-        ...SETTINGS,
-        DATABASE_URL: database.url,
-        CONTRACTS,
-        LOG_LEVEL: 'trace',
-        REFRESH_TOKEN_KEYS: `1:${TOKEN_KEY}`,
-        SERVICE_KEYS: `backend:${SERVICE_KEY}`,
-        ALLOWED_ORIGINS: 'https://app.example.com',
+    child = spawn(
+      process.execPath,
+      ['--import', './test/support/typescript.js', 'test/support/every-contract.main.ts'],
+      {
+        env: {
+          PATH: process.env['PATH'],
+          ...SETTINGS,
+          DATABASE_URL: database.url,
+          CONTRACTS: EVERY_CONTRACT,
+          LOG_LEVEL: 'trace',
+          REFRESH_TOKEN_KEYS: `1:${TOKEN_KEY}`,
+          SERVICE_KEYS: `backend:${SERVICE_KEY}`,
+          ALLOWED_ORIGINS: 'https://app.example.com',
+        },
+        stdio: ['ignore', 'pipe', 'pipe'],
       },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    );
     for (const stream of [child.stdout!, child.stderr!])
       stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
     for (let waited = 0; !url && waited < 600; waited++) {
@@ -98,8 +92,8 @@ describe('whoever reads logs, metrics, errors and tables', () => {
     }
     secrets.set(`payload ${secrets.size}`, token.slice(4, 38));
     secrets.set(`MAC ${secrets.size}`, token.slice(39));
-    const read = readRefreshToken(token, [{ kid: 1, secret: Buffer.from(TOKEN_KEY) }]);
-    if (read) secrets.set(`handle ${secrets.size}`, Buffer.from(read.handle));
+    const read = readRefreshToken(token, [{ kid: 1, secret: createSecretKey(TOKEN_KEY, 'utf8') }]);
+    if (typeof read !== 'string') secrets.set(`handle ${secrets.size}`, Buffer.from(read.handle));
   };
   const open = async (more: object = {}): Promise<OpenedSession> =>
     bodyOf(await call(json('/sessions', { subject: 'ada', ...more }, backend))) as unknown as OpenedSession;
@@ -180,6 +174,8 @@ describe('whoever reads logs, metrics, errors and tables', () => {
     const registered = bodyOf(await call(json('/clients', { id: 'canary' }, backend)));
     const secret = String(registered['secret']);
     secrets.set('client secret', secret);
+    const { secret: newer } = bodyOf(await call(json('/clients/canary/secrets', {}, backend)));
+    secrets.set('newer client secret', String(newer));
     const basic = `Basic ${Buffer.from(`canary:${secret}`).toString('base64')}`;
     secrets.set('client credentials', basic.slice(6));
     const given = async (): Promise<Given> => ({
@@ -192,8 +188,11 @@ describe('whoever reads logs, metrics, errors and tables', () => {
     for (const request of requestsWith(await given())) await call(request);
     // Of a token that betrays its thief, and of sessions that were ended.
     const late = await given();
-    await call(json('/auth/refresh', { refreshToken: late.opened.refreshToken }));
+    const { refreshToken } = bodyOf(
+      await call(json('/auth/refresh', { refreshToken: late.opened.refreshToken })),
+    );
     await database.advance(10_001);
+    await call(json('/auth/refresh', { refreshToken }));
     for (const request of requestsWith(late)) await call(request);
     await call(json('/auth/logout', { refreshToken: late.opened.refreshToken }));
     await call(form('/oauth/revoke', { token: late.ofClient.refreshToken }, { authorization: basic }));

@@ -1,6 +1,8 @@
-import { TestDatabase } from '../support/database.ts';
-import { startService, type TestService } from '../support/service.ts';
-import { connections, form, json, report, send, Tally, type Answer, type Call, CONTRACTS } from './call.ts';
+import { Cleanup } from '../../src/ops/cleanup.ts';
+import type { TestService } from '../support/service.ts';
+import { useDatabase } from '../support/use-service.ts';
+import { connections, form, json, report, send, Tally, type Answer, type Call } from './call.ts';
+import { EVERY_CONTRACT } from '../contracts/every-contract.ts';
 
 const DOORS: readonly Call[] = [
   json('/auth/refresh', { refreshToken: 'x' }),
@@ -16,24 +18,10 @@ const DOORS: readonly Call[] = [
 ];
 
 describe('a flood', () => {
-  let database: TestDatabase;
-  const started: TestService[] = [];
-
-  beforeAll(async () => {
-    database = await TestDatabase.create();
-  });
-
-  afterAll(async () => {
-    connections.destroy();
-    for (const service of started) await service.stop();
-    await database.drop();
-  });
-
-  const start = async (settings: Record<string, string>): Promise<TestService> => {
-    const service = await startService({ DATABASE_URL: database.url, CONTRACTS, ...settings });
-    started.push(service);
-    return service;
-  };
+  afterAll(() => connections.destroy());
+  const bed = useDatabase();
+  const start = (settings: Record<string, string>): Promise<TestService> =>
+    bed.start({ CONTRACTS: EVERY_CONTRACT, ...settings });
   const from = (call: Call, address: string): Call => ({
     ...call,
     headers: { ...call.headers, 'x-forwarded-for': address },
@@ -136,5 +124,66 @@ describe('a flood', () => {
       120,
       `${came.toString()}; the other session was let in`,
     );
+  });
+
+  describe('where replicas share what they count', () => {
+    const shared = {
+      RATE_LIMIT_STORE: 'postgresql',
+      RATE_LIMIT_PER_ADDRESS: '20',
+      RATE_LIMIT_PER_SESSION: '10',
+    };
+    const door = DOORS[0]!;
+
+    /** What `count` requests are told, at either replica in turn. */
+    async function flood(replicas: readonly TestService[], call: Call, count: number): Promise<Answer[]> {
+      const answers: Answer[] = [];
+      for (let at = 0; at < count; at++) answers.push(await send(replicas[at % 2]!.url, call));
+      return answers;
+    }
+
+    beforeEach(() => bed.database.query('TRUNCATE rate_counts'));
+
+    test('that comes to two of them is counted as one, until its minute is over', async () => {
+      const replicas = await Promise.all([start(shared), start(shared)]);
+      const answers = await flood(replicas, door, 30);
+      expect(answers.slice(0, 20).map(({ headers }) => headers['ratelimit-remaining'])).toEqual(
+        Array.from({ length: 20 }, (_, count) => String(19 - count)),
+      );
+      expect(answers.slice(0, 20).filter(({ status }) => status === 429)).toEqual([]);
+      for (const answer of answers.slice(20)) expectLimited(answer, 20);
+      await bed.database.advance(60_000);
+      const [next] = await flood(replicas, door, 1);
+      expect([next!.status, next!.headers['ratelimit-remaining']]).toEqual([401, '19']);
+      await bed.database.advance(60_000);
+      await replicas[0].app!.nest.get(Cleanup).forgetCounts();
+      expect(await bed.database.query('SELECT FROM public.rate_counts')).toEqual([]);
+      report('a flood split over two replicas', 30, '20 answered, 10 × 429');
+    });
+
+    test('and for one session, too', async () => {
+      const replicas = await Promise.all([0, 1].map(() => start({ ...shared, RATE_LIMIT_PER_ADDRESS: '0' })));
+      const { refreshToken } = await replicas[0]!.open();
+      const answers = await flood(replicas, json('/auth/refresh', { refreshToken }), 16);
+      expect(answers.map(({ status }) => status)).toEqual([
+        ...Array<number>(10).fill(200),
+        ...Array<number>(6).fill(429),
+      ]);
+    });
+
+    test('each counts by itself while the shared counts are not to be had', async () => {
+      const replicas = await Promise.all([start(shared), start(shared)]);
+      const somebody = await bed.database.connect();
+      await somebody.query('BEGIN');
+      await somebody.query('LOCK TABLE rate_counts');
+      const since = performance.now();
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, (_, at) => send(replicas[at % 2]!.url, door)),
+      );
+      expect(performance.now() - since).toBeLessThan(1_500);
+      await somebody.query('ROLLBACK');
+      await somebody.end();
+      const statuses = answers.map(({ status }) => status);
+      expect([401, 429].map((each) => statuses.filter((status) => status === each).length)).toEqual([40, 10]);
+    });
   });
 });

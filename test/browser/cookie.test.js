@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { readJwt, Stage } from './stage.js';
+import { readJwt, BrowserEnvironment } from './environment.js';
 
 describe('a refresh token in the cookie of a browser', { timeout: 120_000 }, () => {
-  const stage = new Stage();
+  const environment = new BrowserEnvironment();
   let service, browser, neighbour, foreigner;
   let context, page, opened;
 
   before(async () => {
     // As long as can be, so that a slow machine is no thief.
-    service = await stage.service({ ROTATION_GRACE: '60s' });
-    browser = await stage.browser();
+    service = await environment.service({ ROTATION_GRACE: '60s' });
+    browser = await environment.browser();
     // A login backend: it opens a session and hands the cookie over to the browser.
-    const port = await stage.site(async (request, response) => {
+    const port = await environment.site(async (request, response) => {
       if (request.url !== '/login') return;
       opened = await service.open();
       response.setHeader('set-cookie', opened.setCookie);
@@ -21,7 +21,7 @@ describe('a refresh token in the cookie of a browser', { timeout: 120_000 }, () 
     neighbour = `http://127.0.0.1:${port}`;
     foreigner = `http://shop.example:${port}`;
   });
-  after(() => stage.clear());
+  after(() => environment.clear());
 
   beforeEach(async () => {
     context = await browser.newContext();
@@ -163,4 +163,34 @@ describe('a refresh token in the cookie of a browser', { timeout: 120_000 }, () 
     await page.waitForURL(url);
     return status;
   }
+});
+
+describe('a browser with the cookie from before COOKIE_DOMAIN was set', { timeout: 120_000 }, () => {
+  const environment = new BrowserEnvironment();
+  // Secure cookies are kept without HTTPS from these alone.
+  const host = 'auth.app.localhost';
+  after(() => environment.clear());
+
+  it('goes on with its session, and loses the old cookie once it has the new one', async () => {
+    const service = await environment.service({ ROTATION_GRACE: '60s', COOKIE_DOMAIN: 'app.localhost' });
+    const { setCookie, session } = await service.open();
+    const port = await environment.site((_request, response) => {
+      response.setHeader('set-cookie', setCookie.replace('; Domain=app.localhost', ''));
+    });
+    const context = await (await environment.browser()).newContext();
+    const page = await context.newPage();
+    await page.goto(`http://${host}:${port}/login`);
+    await page.goto(`${service.url.replace(/\/\/[^:]*/, `//${host}`)}/docs`);
+    const domains = async () => (await context.cookies()).map(({ domain }) => domain).sort();
+    const refresh = () =>
+      page.evaluate(() => fetch('/auth/refresh', { method: 'POST' }).then(({ status }) => status));
+
+    assert.deepEqual(await domains(), [host]);
+    assert.equal(await refresh(), 200);
+    assert.deepEqual(await domains(), ['.app.localhost', host]);
+    assert.equal(await refresh(), 200);
+    assert.deepEqual(await domains(), ['.app.localhost']);
+    assert.equal(await refresh(), 200);
+    assert.deepEqual((await service.session(session.id)).status, 'active');
+  });
 });

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { readJwt, Stage } from './stage.js';
+import { readJwt, BrowserEnvironment } from './environment.js';
 
 describe('pages of other origins that were let in', { timeout: 120_000 }, () => {
-  const stage = new Stage();
+  const environment = new BrowserEnvironment();
   let service, browser, context, page, opened;
   let playground, app, stranger;
 
   before(async () => {
-    const port = await stage.site(async (request, response) => {
+    const port = await environment.site(async (request, response) => {
       if (request.url !== '/login') return;
       opened = await service.open();
       response.setHeader('set-cookie', opened.setCookie);
@@ -16,10 +16,10 @@ describe('pages of other origins that were let in', { timeout: 120_000 }, () => 
     playground = `http://docs.example:${port}`;
     stranger = `http://shop.example:${port}`;
     app = `http://127.0.0.1:${port}`;
-    service = await stage.service({ PLAYGROUND_ORIGINS: playground, ALLOWED_ORIGINS: app });
-    browser = await stage.browser();
+    service = await environment.service({ PLAYGROUND_ORIGINS: playground, ALLOWED_ORIGINS: app });
+    browser = await environment.browser();
   });
-  after(() => stage.clear());
+  after(() => environment.clear());
 
   beforeEach(async () => {
     context = await browser.newContext();

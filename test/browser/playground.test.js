@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { readJwt, Stage } from './stage.js';
+import { readJwt, BrowserEnvironment } from './environment.js';
 
 describe('the documentation page', { timeout: 120_000 }, () => {
-  const stage = new Stage();
+  const environment = new BrowserEnvironment();
   let service, browser, page;
 
   before(async () => {
-    service = await stage.service();
-    browser = await stage.browser();
+    service = await environment.service();
+    browser = await environment.browser();
   });
-  after(() => stage.clear());
+  after(() => environment.clear());
 
   beforeEach(async () => {
     page = await browser.newPage();

@@ -1,20 +1,10 @@
-import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
-import { TestDatabase } from '../support/database.ts';
-import { SETTINGS, startService, type OpenedSession, type TestService } from '../support/service.ts';
+import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify, type JSONWebKeySet } from 'jose';
+import { SETTINGS, spawnService, type OpenedSession } from '../support/service.ts';
+import { runBuilt } from '../store/run-built.ts';
+import { useDatabase, useService } from '../support/use-service.ts';
 
 describe('a resource server', () => {
-  let database: TestDatabase;
-  let service: TestService;
-
-  beforeAll(async () => {
-    database = await TestDatabase.create();
-    service = await startService({ DATABASE_URL: database.url });
-  });
-
-  afterAll(async () => {
-    await service.stop();
-    await database.drop();
-  });
+  const { database, service } = useService();
 
   const verify = (token: string): ReturnType<typeof jwtVerify> =>
     jwtVerify(token, createRemoteJWKSet(new URL(`${service.url}/.well-known/jwks.json`)), {
@@ -74,5 +64,49 @@ describe('a resource server', () => {
       Buffer.from(accessToken.split('.')[1]!, 'base64url').toString() + (await database.dump());
     for (const spelling of [handle.toString('base64url'), handle.toString('hex')])
       expect(everything).not.toContain(spelling);
+  });
+});
+
+describe('a signing key that leaked', () => {
+  const bed = useDatabase();
+  const { service } = useService({ CONTRACTS: 'plec,akinon' }, { on: bed });
+  const { service: other } = useService({ CONTRACTS: 'plec,akinon' }, { on: bed, by: spawnService });
+  const run = (...kids: string[]): ReturnType<typeof runBuilt> =>
+    runBuilt(['dist/withdraw-key.js', ...kids], { ...SETTINGS, DATABASE_URL: bed.database.url });
+
+  test('is withdrawn by a command: within ten seconds no replica signs with it, shows it or believes it', async () => {
+    const [one, two] = [await service.open(), await service.open()];
+    const leaked = decodeProtectedHeader(one.accessToken).kid!;
+    expect((await run()).stdout).toMatch(new RegExp(`\n${leaked}  .*Z  signs\n$`));
+    expect(await run('of-nobody')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^There is no key of-nobody; there are\n/) as unknown,
+    });
+    const done = await run(leaked);
+    const since = performance.now();
+    expect(done).toMatchObject({ code: 0, stderr: '' });
+    const [, signs] = /Key (\S+) signs/.exec(done.stdout)!;
+    for (const each of [service, other]) {
+      const published = async (): Promise<unknown> => {
+        const response = await fetch(`${each.url}/.well-known/jwks.json`);
+        return ((await response.json()) as JSONWebKeySet).keys.map(({ kid }) => kid);
+      };
+      for (let kids = await published(); String(kids) !== signs; kids = await published())
+        await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect(performance.now() - since).toBeLessThan(10_000);
+    for (const [each, { accessToken, refreshToken }] of [
+      [service, one],
+      [other, two],
+    ] as const) {
+      const along = await each.post(
+        '/api/v1/auth/refresh-token',
+        { refreshToken },
+        { authorization: `Bearer ${accessToken}` },
+      );
+      expect(along.status).toBe(401);
+      const refreshed = (await (await each.refresh(refreshToken)).json()) as OpenedSession;
+      expect(decodeProtectedHeader(refreshed.accessToken).kid).toBe(signs);
+    }
   });
 });

@@ -1,6 +1,9 @@
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import { TestDatabase } from '../support/database.ts';
+import { sendRaw, type RawAnswer, type RawRequest } from '../support/raw-http.ts';
 import { SETTINGS, startService, type OpenedSession, type TestService } from '../support/service.ts';
+import { useDatabase, useService } from '../support/use-service.ts';
+import { contracts, EVERY_CONTRACT, frontends } from '../contracts/every-contract.ts';
 
 interface Answer {
   accessToken?: string;
@@ -28,10 +31,19 @@ describe('a dry run', () => {
   const STORIES: Record<string, { token: () => Promise<string>; status: number; code?: string }> = {
     'that would rotate': { token: async () => (await service.open()).refreshToken, status: 200 },
     'that would coalesce': { token: async () => rotated((await service.open()).refreshToken), status: 200 },
-    'that would replay': {
+    'that would be a retry': {
       token: async () => {
         const { refreshToken } = await service.open();
         await rotated(refreshToken);
+        return refreshToken;
+      },
+      status: 200,
+    },
+    'that would recover': {
+      token: async () => {
+        const { refreshToken } = await service.open();
+        await rotated(refreshToken);
+        await database.advance(10_001);
         return refreshToken;
       },
       status: 200,
@@ -50,8 +62,9 @@ describe('a dry run', () => {
     'that would find reuse': {
       token: async () => {
         const { refreshToken } = await service.open();
-        await rotated(refreshToken);
+        const successor = await rotated(refreshToken);
         await database.advance(10_001);
+        await rotated(successor);
         return refreshToken;
       },
       status: 401,
@@ -183,5 +196,159 @@ describe('a dry run', () => {
     >;
     expect(claims).toMatchObject({ iss: SETTINGS['ISSUER'], sub: 'sample' });
     expect(claims['exp']).toBe(claims['iat']);
+  });
+});
+
+const canRunDry = contracts.map(({ name }) => name).filter((name) => name !== 'oauth');
+
+/** Asks a contract for a dry run of a token, as its frontend presents it. */
+async function tryDry(
+  service: TestService,
+  contract: string,
+  token: string,
+  dryRun = 'true',
+): Promise<RawAnswer> {
+  const { [contract]: frontend } = await frontends(service);
+  const asked = frontend!.ask(token);
+  return sendRaw(service.url, { ...asked, path: `${asked.path}?dryRun=${dryRun}` });
+}
+
+/** What looks like a dry run and is none, made of a request that is. */
+const LOOKALIKES: Readonly<Record<string, (asked: RawRequest) => RawRequest>> = {
+  ...Object.fromEntries(
+    ['dryRun=1', 'dryRun=True', 'dryRun=', 'dryrun=true', 'dry_run=true', 'dry-run=1', 'dryRun[]=true'].map(
+      (query) => [`?${query}`, (asked: RawRequest) => ({ ...asked, path: `${asked.path}?${query}` })],
+    ),
+  ),
+  'a header': (asked) => ({ ...asked, headers: { ...asked.headers, 'dry-run': 'true' } }),
+  'a member of the body': (asked) => withMember(asked, 'dryRun', true),
+  'a member that is false': (asked) => withMember(asked, 'dryRun', false),
+  'a member that is misspelled': (asked) => withMember(asked, 'dry_run', true),
+};
+
+function withMember({ body, headers, ...asked }: RawRequest, name: string, value: boolean): RawRequest {
+  if (headers?.['content-type']?.includes('form'))
+    return { ...asked, headers, body: `${body}&${name}=${value}` };
+  const members = JSON.parse(body ?? '{}') as object;
+  return {
+    ...asked,
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify({ ...members, [name]: value }),
+  };
+}
+
+describe('what looks like a dry run', () => {
+  const { database, service } = useService({ CONTRACTS: EVERY_CONTRACT });
+
+  test.each(contracts.map(({ name }) => name))('is never a real refresh of %s', async (contract) => {
+    const { [contract]: frontend } = await frontends(service);
+    const { refreshToken } = await service.open(frontend!.session);
+    const before = await database.dump();
+    for (const make of Object.values(LOOKALIKES)) {
+      const { status, body } = await sendRaw(service.url, make(frontend!.ask(refreshToken)));
+      expect(`${status} ${JSON.stringify(body)}`).toMatch(
+        contract === 'oauth'
+          ? /^400 .*invalid_request.*cannot be run dry/
+          : /^4(00|22) .*(as \?dryRun=true|values: true, false)/,
+      );
+    }
+    expect(await database.dump()).toBe(before);
+    expect([200, 201]).toContain((await sendRaw(service.url, frontend!.ask(refreshToken))).status);
+  });
+
+  test.each(['/auth/logout', '/oauth/revoke', '/oauth/introspect'])(
+    'is never the real thing at %s',
+    async (path) => {
+      const { oauth } = await frontends(service);
+      const [asked, member] = path.startsWith('/oauth')
+        ? [oauth!.ask(undefined), 'token']
+        : [{ headers: { 'content-type': 'application/json' } }, 'refreshToken'];
+      const { refreshToken } = await service.open(member === 'token' ? oauth!.session : {});
+      const body = member === 'token' ? `token=${refreshToken}` : JSON.stringify({ refreshToken });
+      const before = await database.dump();
+      for (const make of Object.values(LOOKALIKES)) {
+        const { status, body: said } = await sendRaw(service.url, make({ ...asked, path, body }));
+        expect(`${status} ${JSON.stringify(said)}`).toMatch(/^400 .*cannot be run dry/);
+      }
+      expect(await database.dump()).toBe(before);
+    },
+  );
+});
+
+describe('dry runs of sample tokens alone', () => {
+  const { database, service } = useService({ CONTRACTS: EVERY_CONTRACT, DRY_RUN: 'samples' });
+
+  test.each(canRunDry)('tell nobody who holds a token of %s whether it is good', async (contract) => {
+    const [current, superseded, ended] = [await service.open(), await service.open(), await service.open()];
+    await service.refresh(superseded.refreshToken);
+    await database.advance(3 * 86_400_000 + 1);
+    await service.api('DELETE', `/sessions/${ended.session.id}`);
+    const tokens = [current, superseded, ended].map(({ refreshToken }) => refreshToken);
+    const before = await database.dump();
+    const told = new Set<string>();
+    for (const token of [...tokens, `${tokens[0]!.slice(0, -1)}_`, 'x']) {
+      const { status, body } = await tryDry(service, contract, token);
+      if (contract === 'dynamosql') delete (body['error'] as Record<string, unknown>)['requestId'];
+      told.add(`${status} ${JSON.stringify(body)}`);
+    }
+    expect([...told]).toEqual([
+      expect.stringMatching(/^4(00|22) .*dry runs are for the documented sample tokens only/) as string,
+    ]);
+    expect(await database.dump()).toBe(before);
+    expect((await tryDry(service, contract, 'expired.def456')).status).toBe(401);
+    expect([200, 201]).toContain((await tryDry(service, contract, 'abc123.def456')).status);
+  });
+});
+
+describe('where dry runs are switched off', () => {
+  const { database, service } = useService({ CONTRACTS: EVERY_CONTRACT, DRY_RUN: 'off' });
+
+  test.each(canRunDry)('%s refuses them, and does not refresh for real', async (contract) => {
+    const { refreshToken } = await service.open();
+    const before = await database.dump();
+    for (const token of [refreshToken, 'abc123.def456']) {
+      const { status, body } = await tryDry(service, contract, token);
+      expect(`${status} ${JSON.stringify(body)}`).toMatch(/^4(00|22) .*this request cannot be run dry/);
+    }
+    expect(await database.dump()).toBe(before);
+    expect([200, 201]).toContain((await tryDry(service, contract, refreshToken, 'false')).status);
+  });
+
+  test('no document offers one', async () => {
+    const names = service.app!.documents.map(({ name }) => name);
+    expect(names).toEqual([...contracts.map(({ name }) => name), 'sessions']);
+    const said = service.app!.documents.filter(({ document }) => /dry.?run/i.test(JSON.stringify(document)));
+    expect(said.map(({ name }) => name)).toEqual([]);
+    expect((await fetch(`${service.url}/docs/plec.playground.json`)).status).toBe(404);
+  });
+});
+
+describe('dry runs without number', () => {
+  const { start } = useDatabase();
+
+  test('use up no refreshes, neither an address’s nor a session’s, and refreshes no dry runs', async () => {
+    const service = await start({ RATE_LIMIT_PER_ADDRESS: '6', RATE_LIMIT_PER_SESSION: '3' });
+    const { refreshToken } = await service.open();
+    const statuses = async (times: number, query = ''): Promise<number[]> => {
+      const answers = [];
+      for (let count = 0; count < times; count++)
+        answers.push((await service.refresh(refreshToken, query)).status);
+      return answers;
+    };
+    expect(await statuses(4, '?dryRun=true')).toEqual([200, 200, 200, 429]);
+    expect(await statuses(4)).toEqual([200, 200, 200, 429]);
+    const samples = [];
+    for (let count = 0; count < 4; count++) {
+      const { status, headers } = await service.refresh('abc123.def456', '?dryRun=true');
+      samples.push([status, headers.get('ratelimit-remaining')]);
+    }
+    expect(samples).toEqual([
+      [200, '1'],
+      [200, '0'],
+      [429, '0'],
+      [429, '0'],
+    ]);
+    const { status, headers } = await service.refresh('x');
+    expect([status, headers.get('ratelimit-remaining')]).toEqual([401, '1']);
   });
 });

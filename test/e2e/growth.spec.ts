@@ -1,21 +1,11 @@
-import { TestDatabase } from '../support/database.ts';
-import { startService, type OpenedSession, type TestService } from '../support/service.ts';
+import type { OpenedSession } from '../support/service.ts';
+import { useService } from '../support/use-service.ts';
 
 const SESSIONS = 20;
 const ROTATIONS = 50;
 
 describe('refreshing', () => {
-  let database: TestDatabase;
-  let service: TestService;
-
-  beforeAll(async () => {
-    database = await TestDatabase.create();
-    service = await startService({ DATABASE_URL: database.url, ROTATION_GRACE: '0' });
-  });
-
-  afterAll(async () => {
-    await database.drop();
-  });
+  const { database, service } = useService({ ROTATION_GRACE: '0' });
 
   test('adds no row and hardly ever updates an index', async () => {
     let tokens = await Promise.all(

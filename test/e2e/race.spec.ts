@@ -58,14 +58,26 @@ describe.each([
     expect(await generationOf(session.id)).toBe(1);
   });
 
-  test('after the window the old token is reuse, and then the newest is refused too', async () => {
+  test('once their successor is used the old token is reuse, and then the newest is refused too', async () => {
     const { refreshToken: old } = await services[0]!.open();
-    const newest = (await race(old))[0]!.body.refreshToken!;
+    const successor = (await race(old))[0]!.body.refreshToken!;
     await database.advance(10_001);
+    const newest = (await race(successor))[0]!.body.refreshToken!;
     const thief = await services[0]!.refresh(old);
     expect([thief.status, ((await thief.json()) as { code: string }).code]).toEqual([401, 'REUSED']);
     const owner = await services[1]!.refresh(newest);
     expect([owner.status, ((await owner.json()) as { code: string }).code]).toEqual([401, 'REVOKED']);
+  });
+
+  test('after the window all are answered with another successor, after one recovery', async () => {
+    const { refreshToken, session } = await services[0]!.open();
+    const lost = (await race(refreshToken))[0]!.body.refreshToken!;
+    await database.advance(10_001);
+    const answers = await race(refreshToken);
+    expect(answers.map(({ status }) => status)).toEqual(Array<number>(TIMES).fill(200));
+    expect(new Set(answers.map(({ body }) => body.refreshToken)).size).toBe(1);
+    expect(answers[0]!.body.refreshToken).not.toBe(lost);
+    expect(await generationOf(session.id)).toBe(2);
   });
 
   test('a storm of the newest token inside the window changes nothing', async () => {

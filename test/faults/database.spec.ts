@@ -1,10 +1,14 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { makeTemplate, TestDatabase } from '../support/database.ts';
 import { PostgresServer } from '../support/postgres.ts';
-import { spawnService, type TestService } from '../support/service.ts';
-import { countOf, Load, openSessions } from './load.ts';
+import { runBuilt } from '../store/run-built.ts';
+import { SETTINGS, spawnService, type TestService } from '../support/service.ts';
+import { type Advance, advanceClock, countOf, Load, openSessions } from './load.ts';
 
 const SESSIONS = 200;
 const KILLS = 10;
+/** How often, and for how long (in milliseconds), it stays away for longer than the grace window of then. */
+const [OUTAGES, AWAY, SHORT_GRACE] = [5, 3_000, '2s'];
 /** How old a backup is when it is restored, in milliseconds. */
 const BACKUP_AGE = 30_000;
 /** Longer than PostgreSQL takes to come back, and short enough that sessions rotate all the time. */
@@ -32,7 +36,7 @@ describe('sessions that refresh all the time live on when PostgreSQL', () => {
   async function begin(
     settings: readonly string[],
     grace = GRACE,
-  ): Promise<{ load: Load; service: TestService; database: TestDatabase }> {
+  ): Promise<{ load: Load; service: TestService; database: TestDatabase; advance: Advance }> {
     server = await PostgresServer.start(settings);
     await makeTemplate(server.url());
     const database = await TestDatabase.create(server.url());
@@ -44,7 +48,8 @@ describe('sessions that refresh all the time live on when PostgreSQL', () => {
     await database.query('CHECKPOINT');
     load = Load.start(() => [url], tokens);
     await load.waitForProgress();
-    return { load, service, database };
+    const advance: Advance = (milliseconds) => advanceClock(database.url, milliseconds);
+    return { load, service, database, advance };
   }
 
   function expectNoneLost({ tally }: Load): void {
@@ -56,26 +61,46 @@ describe('sessions that refresh all the time live on when PostgreSQL', () => {
     const running = await begin([], '30s');
     for (let kill = 0; kill < KILLS; kill++) {
       // All are to be turned now, and some are, another number each time.
-      const other = await running.database.connect();
-      await other.query(`UPDATE clock.shift SET by = by + interval '31 seconds'`);
-      await other.end();
+      await running.load.sleep(running.advance);
       await running.load.waitForProgress(1 + 15 * kill);
       await server!.stop('SIGKILL');
       await server!.resume();
       await running.load.waitForProgress();
     }
     const healed = await countOf('fast-forward', running.service);
-    const replayed = await countOf('replay', running.service);
-    await running.load.stop();
+    const retried = await countOf('retry', running.service);
+    await running.load.finish(running.advance);
     console.log(
       `${KILLS} SIGKILLs of PostgreSQL: ${running.load.summary()}; ` +
-        `${replayed} lost answers given again, ${healed} had lost commits`,
+        `${retried} lost answers given again, ${healed} had lost commits`,
     );
     expectNoneLost(running.load);
     expect(running.load.tally.rotations).toBeGreaterThan((KILLS / 2) * SESSIONS);
     expect(running.load.tally.answers.get('503')).toBeGreaterThan(0);
     // What was answered was on disk.
     expect(healed).toBe(0);
+  });
+
+  test(`is killed ${OUTAGES} times and stays away for longer than the grace window`, async () => {
+    const running = await begin([], SHORT_GRACE);
+    let recovered = 0;
+    for (let outage = 0; outage < OUTAGES; outage++) {
+      await running.load.sleep(running.advance);
+      await running.load.waitForProgress(SESSIONS / 10 + 15 * outage);
+      const before = await countOf('recover', running.service);
+      await server!.stop('SIGKILL');
+      await pause(AWAY);
+      await server!.resume();
+      await running.load.waitForProgress();
+      recovered += (await countOf('recover', running.service)) - before;
+    }
+    await running.load.finish(running.advance);
+    console.log(
+      `${OUTAGES} outages of PostgreSQL of ${AWAY / 1_000} s, ROTATION_GRACE=${SHORT_GRACE}: ${running.load.summary()}; ` +
+        `${recovered} answers that an outage had swallowed recovered after it`,
+    );
+    expectNoneLost(running.load);
+    expect(recovered).toBeGreaterThan(0);
   });
 
   test('is killed and had answered for commits that were not on disk', async () => {
@@ -87,7 +112,7 @@ describe('sessions that refresh all the time live on when PostgreSQL', () => {
     await running.load.waitForProgress();
     await running.load.waitForProgress(25 * SESSIONS);
     const healed = await countOf('fast-forward', running.service);
-    await running.load.stop();
+    await running.load.finish(running.advance);
     console.log(
       `a SIGKILL with synchronous_commit=off: ${running.load.summary()}; ${healed} healed of lost commits`,
     );
@@ -101,23 +126,43 @@ describe('sessions that refresh all the time live on when PostgreSQL', () => {
     const backup = await server!.backUp(server!.port);
     await running.service.api('DELETE', `/sessions/${session.id}`);
     expect((await running.service.refresh(refreshToken)).status).toBe(401);
+    const withdraw = async (...kids: string[]): Promise<string> => {
+      const settings = { ...SETTINGS, DATABASE_URL: running.database.url };
+      return (await runBuilt(['dist/withdraw-key.js', ...kids], settings)).stdout;
+    };
+    const signing = async (): Promise<string> => /^(\S+) .* signs$/m.exec(await withdraw())![1]!;
+    const leaked = await signing();
+    expect(await withdraw(leaked)).toContain('Withdrawn');
     // Every session has moved on since, most of them by several turns.
     for (const takenAt = performance.now(); performance.now() - takenAt < BACKUP_AGE;)
       await running.load.waitForProgress(SESSIONS);
     await server!.destroy();
     await backup.resume();
     server = backup;
+    const restored = new Date();
     await running.load.waitForProgress();
     await running.load.waitForProgress(25 * SESSIONS);
-    const healed = await countOf('fast-forward', running.service);
     const revived = (await running.service.refresh(refreshToken)).status;
-    await running.load.stop();
+    await running.load.finish(running.advance);
+    const healed = await countOf('fast-forward', running.service);
     console.log(
       `a restore from a base backup taken ${BACKUP_AGE / 1_000} s before: ${running.load.summary()}; ${healed} healed of lost commits; ` +
         `a session that was ended after the backup is ${revived === 200 ? 'alive again' : 'still ended'}`,
     );
     expectNoneLost(running.load);
-    expect(healed).toBeGreaterThanOrEqual(SESSIONS);
+    // Whoever was asleep when it was made had not moved on.
+    expect(healed).toBeGreaterThanOrEqual(0.75 * SESSIONS);
     expect(revived).toBe(200);
+
+    // As the README says: withdrawn again, ended again, and whoever has signed in since stays.
+    expect(await signing()).toBe(leaked);
+    expect(await withdraw(leaked)).toContain('Withdrawn');
+    expect(await signing()).not.toBe(leaked);
+    const since = await running.service.open();
+    const end = `/sessions?all=true&before=${restored.toISOString()}`;
+    expect((await running.service.api('DELETE', end)).status).toBe(200);
+    const ended = [refreshToken, ...running.load.tokens];
+    for (const token of ended) expect((await running.service.refresh(token)).status).toBe(401);
+    expect((await running.service.refresh(since.refreshToken)).status).toBe(200);
   });
 });

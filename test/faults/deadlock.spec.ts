@@ -1,19 +1,17 @@
 import { Agent, request } from 'node:http';
-import { TestDatabase } from '../support/database.ts';
 import { spawnService, type OpenedSession, type TestService } from '../support/service.ts';
+import { useDatabase } from '../support/use-service.ts';
 
-const ROUNDS = Number(process.env['RACE_ROUNDS'] ?? 10_000);
+const ROUNDS = Number(process.env['DEADLOCK_ROUNDS'] ?? 10_000);
 const TIMES = 20;
 /** Rounds that run side by side, so that a statement holds rows of several sessions. */
 const SIDE_BY_SIDE = 10;
 
 describe('twenty refreshes of one token at two processes', () => {
+  const { database, start } = useDatabase();
+
   test(`over ${ROUNDS} rounds never deadlock, and are one turn each`, async () => {
-    const database = await TestDatabase.create();
-    const services = await Promise.all([
-      spawnService({ DATABASE_URL: database.url }),
-      spawnService({ DATABASE_URL: database.url }),
-    ]);
+    const services = await Promise.all([start({}, spawnService), start({}, spawnService)]);
     const agent = new Agent({ keepAlive: true, maxSockets: SIDE_BY_SIDE * TIMES });
     try {
       let left = ROUNDS;
@@ -32,8 +30,6 @@ describe('twenty refreshes of one token at two processes', () => {
       console.log(`${ROUNDS} rounds of ${TIMES} at two processes: ${ROUNDS} turns, no deadlock`);
     } finally {
       agent.destroy();
-      await Promise.all(services.map((service) => service.stop()));
-      await database.drop();
     }
   }, 1_200_000);
 });

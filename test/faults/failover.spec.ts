@@ -1,7 +1,7 @@
 import { makeTemplate, TestDatabase } from '../support/database.ts';
 import { freePort, PostgresServer } from '../support/postgres.ts';
 import { spawnService, type TestService } from '../support/service.ts';
-import { countOf, Load, openSessions } from './load.ts';
+import { advanceClock, countOf, Load, openSessions } from './load.ts';
 
 const SESSIONS = 200;
 
@@ -36,13 +36,17 @@ describe('a primary with a streaming standby', () => {
     const tokens = await openSessions(services[0]!, SESSIONS);
     const load = Load.start(() => services.map(({ url }) => url), tokens);
     await load.waitForProgress(5 * SESSIONS);
+    await load.sleep((milliseconds) => database.advance(milliseconds));
+    await load.waitForProgress(SESSIONS);
     await primary.stop('SIGKILL');
     await standby.promote();
     await load.waitForProgress();
     // Once more, when every window from before has passed.
     await load.waitForProgress(25 * SESSIONS);
     const healed = await Promise.all(services.map((service) => countOf('fast-forward', service)));
-    await load.stop();
+    await load.finish((milliseconds) =>
+      advanceClock(database.url.replace(here, `127.0.0.1:${standby.port}`), milliseconds),
+    );
     console.log(
       `failover to the standby: ${load.summary()}; ${healed[0]! + healed[1]!} sessions healed of lost commits`,
     );

@@ -62,12 +62,15 @@ describe('while 200 sessions refresh at two replicas', () => {
       }
       // Until each has a token of the key that is now the first.
       const [kid] = keys[0]!.split(':').map(Number);
-      while (load.tokens.some((token) => kidOf(token) !== kid)) await load.waitForProgress();
+      while (load.tokens.some((token) => kidOf(token) !== kid)) {
+        await load.sleep((milliseconds) => database.advance(milliseconds));
+        await load.waitForProgress();
+      }
     }
     const signing = await database.query<{ sealedBy: number }>(
       'SELECT sealed_by AS "sealedBy" FROM public.signing_keys',
     );
-    await load.stop();
+    await load.finish((milliseconds) => database.advance(milliseconds));
     console.log(`the refresh token key replaced in three steps at two replicas: ${load.summary()}`);
     expect(load.tally.lost).toEqual([]);
     expect(load.tally.surprises).toEqual([]);
@@ -101,8 +104,7 @@ describe('while 200 sessions refresh at two replicas', () => {
         await load.waitForProgress();
       }
     }
-    await load.waitForProgress();
-    await load.stop();
+    await load.finish((milliseconds) => database.advance(milliseconds));
     const kids = new Set(readers.flatMap((reader) => [...reader.kids]));
     const verified = readers.reduce((sum, reader) => sum + reader.verified, 0);
     const unknown = readers.flatMap((reader) => reader.unknown);

@@ -5,6 +5,8 @@ import { spawnService, type TestService } from '../support/service.ts';
 import { countOf, Load, openSessions } from './load.ts';
 
 const SESSIONS = 200;
+/** How often it stays away for longer than the grace window. */
+const OUTAGES = 6;
 const KILLS = 20;
 /** Longer than any restart takes: an answer that was lost in it must still be given again. */
 const GRACE = 30_000;
@@ -40,6 +42,8 @@ describe('sessions that refresh all the time', () => {
     return exit;
   }
 
+  const advance = (milliseconds: number): Promise<void> => database.advance(milliseconds);
+
   function expectNoneLost(): void {
     expect(load!.tally.lost).toEqual([]);
     expect(load!.tally.surprises).toEqual([]);
@@ -49,23 +53,51 @@ describe('sessions that refresh all the time', () => {
     const PORT = String(await freePort());
     let service = await spawn({ PORT });
     load = Load.start(() => [service.url], await openSessions(service, SESSIONS));
-    let replayed = 0;
+    let [retried, recovered] = [0, 0];
     for (let kill = 0; kill < KILLS; kill++) {
       await load.waitForProgress();
       // All are to be turned now, and some are, another number each time.
-      await database.advance(GRACE + 1_000);
+      await load.sleep(advance);
       await load.waitForProgress(1 + 7 * kill);
-      replayed += await countOf('replay', service);
+      retried += await countOf('retry', service);
+      recovered += await countOf('recover', service);
       await end(service, 'SIGKILL');
       service = await spawn({ PORT });
     }
-    await load.waitForProgress();
-    replayed += await countOf('replay', service);
-    await load.stop();
-    console.log(`${KILLS} SIGKILLs of the service: ${load.summary()}; ${replayed} lost answers given again`);
+    await load.finish(advance);
+    retried += await countOf('retry', service);
+    recovered += await countOf('recover', service);
+    console.log(
+      `${KILLS} SIGKILLs of the service: ${load.summary()}; ` +
+        `${retried} lost answers given again, ${recovered} recovered`,
+    );
     expectNoneLost();
+    expect(recovered).toBeGreaterThan(0);
     expect(load.tally.rotations).toBeGreaterThan((KILLS / 2) * SESSIONS);
     expect(load.tally.answers.get('ECONNREFUSED')).toBeGreaterThan(0);
+  });
+
+  test(`all live on when the service is killed ${OUTAGES} times and stays away for up to a day`, async () => {
+    const settings = { PORT: String(await freePort()), ROTATION_GRACE: '10s' };
+    let service = await spawn(settings);
+    load = Load.start(() => [service.url], await openSessions(service, SESSIONS));
+    let recovered = 0;
+    for (let outage = 0; outage < OUTAGES; outage++) {
+      await load.sleep(advance);
+      await load.waitForProgress(SESSIONS / 10 + 7 * outage);
+      await end(service, 'SIGKILL');
+      await database.advance(11_000 * 6 ** outage);
+      service = await spawn(settings);
+      await load.waitForProgress();
+      recovered += await countOf('recover', service);
+    }
+    await load.finish(advance);
+    console.log(
+      `${OUTAGES} outages of the service, of 11 s to a day: ${load.summary()}; ` +
+        `${recovered} answers that an outage had swallowed recovered after it`,
+    );
+    expectNoneLost();
+    expect(recovered).toBeGreaterThan(0);
   });
 
   test('a service that is told to end says first that it is not ready, answers all it has, and ends with 0', async () => {
@@ -113,7 +145,7 @@ describe('sessions that refresh all the time', () => {
       expect(await end(old, 'SIGTERM')).toEqual([0, null]);
       await load.waitForProgress();
     }
-    await load.stop();
+    await load.finish(advance);
     console.log(`two replicas replaced one by one: ${load.summary()}`);
     expectNoneLost();
     expect(load.tally.answers.get('503')).toBeUndefined();
@@ -127,9 +159,9 @@ describe('sessions that refresh all the time', () => {
     await load.waitForProgress(SESSIONS / 2);
     await end(one, 'SIGKILL');
     await load.waitForProgress();
-    const replayed = await countOf('replay', other);
-    await load.stop();
-    console.log(`one of two replicas killed: ${load.summary()}; ${replayed} lost answers given again`);
+    const retried = await countOf('retry', other);
+    await load.finish(advance);
+    console.log(`one of two replicas killed: ${load.summary()}; ${retried} lost answers given again`);
     expectNoneLost();
   });
 });

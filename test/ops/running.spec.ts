@@ -1,3 +1,4 @@
+import { spawn as spawnProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,11 +7,13 @@ import { TestDatabase } from '../support/database.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import {
   SERVICE_KEY,
+  SETTINGS,
   spawnService,
   startService,
   type OpenedSession,
   type TestService,
 } from '../support/service.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 /** The lines of a service's log that are about requests. */
 function requestLines(log: string): Record<string, unknown>[] {
@@ -83,6 +86,45 @@ describe('an operator', () => {
     }
   });
 
+  test('is warned of a recovery, with its session and client, and finds it counted', async () => {
+    const { service, log } = await spawn();
+    const { refreshToken, session } = await service.open({ clientId: 'telephone', unbound: true });
+    await service.refresh(refreshToken);
+    await database.advance(10_001);
+    await service.refresh(refreshToken);
+    const counted = await (await service.api('GET', '/metrics')).text();
+    await service.stop();
+    expect(requestLines(log())[2]).toMatchObject({
+      level: 'warn',
+      outcome: 'recover',
+      sessionId: session.id,
+      clientId: 'telephone',
+      address: '127.0.0.1',
+    });
+    expect(counted).toContain('ratchet_requests_total{contract="plec",outcome="recover"');
+  });
+
+  test.each([
+    [{}, 'a lost answer is given again within 10s, and made good within 3d if no answer was used'],
+    [{ RECOVERY_WINDOW: '0' }, 'a lost answer is given again within 10s; later, it ends its session'],
+    [
+      { ROTATION_GRACE: '0' },
+      'ROTATION_GRACE=0: a refresh token is good once, and a lost answer ends its session',
+    ],
+  ])('who sets %j is told at start what is in force', async (settings, told) => {
+    const env = { ...SETTINGS, LOG_LEVEL: 'info', DATABASE_URL: database.url, ...settings };
+    const child = spawnProcess(process.execPath, ['dist/main.js'], { env });
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    let log = '';
+    for await (const chunk of child.stdout) {
+      log += String(chunk);
+      if (log.includes('Server listening')) break;
+    }
+    child.kill('SIGTERM');
+    expect(await gone).toBe(0);
+    expect(log).toContain(`"msg":"${told}"`);
+  });
+
   test('finds the id of an answer in the log even when the request could not be read', async () => {
     const { service, log } = await spawn();
     const answers = [
@@ -92,9 +134,8 @@ describe('an operator', () => {
     ];
     await service.stop();
     const ids = answers.map(({ headers }) => headers['x-request-id']);
-    expect(requestLines(log()).map(({ requestId, contract }) => [requestId, contract])).toEqual(
-      ids.map((id) => [id, 'plec']),
-    );
+    const contracts = requestLines(log()).map(({ requestId, contract }) => [requestId, contract]);
+    expect(Object.fromEntries(contracts)).toEqual(Object.fromEntries(ids.map((id) => [id, 'plec'])));
   });
 
   test('gives a request whose id is no id a new one', async () => {
@@ -114,7 +155,7 @@ describe('an operator', () => {
     await other.query('BEGIN');
     await other.query('SELECT 1 FROM public.sessions FOR UPDATE');
     const inFlight = sessions.map(({ refreshToken }) => service.refresh(refreshToken));
-    await waitUntil(async () => {
+    await waitUntil('three wait', async () => {
       const [row] = await database.query(
         `SELECT count(*)::int AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
       );
@@ -155,6 +196,38 @@ describe('an operator', () => {
     ]).toEqual([401, 429]);
   });
 
+  test('reads who called, however the proxy in front writes it, and is told of no failure', async () => {
+    const { service, log } = await spawn({
+      CONTRACTS: 'plec,watchr@/watchr,nest-auth,dynamosql,akinon,oauth',
+      RATE_LIMIT_PER_ADDRESS: '6000',
+      TRUST_PROXY: 'loopback',
+    });
+    const paths = ['/auth/refresh', '/watchr/auth/refresh', '/auth/refresh-token', '/v1/auth/refresh'];
+    paths.push('/api/v1/auth/refresh-token', '/oauth/token');
+    const addresses = {
+      '192.0.2.1:5678': '192.0.2.1',
+      '[2001:db8::1]:5678': '2001:db8::1',
+      'fe80::1%eth0': 'fe80::1',
+      '::ffff:192.0.2.1': '192.0.2.1',
+      '198.51.100.1, 192.0.2.1, 127.0.0.1:8080': '192.0.2.1',
+      ' , 192.0.2.1 ,, ': '192.0.2.1',
+      unknown: '127.0.0.1',
+      '192.0.2.1, _hidden': '127.0.0.1',
+      '': '127.0.0.1',
+      '%, [::1, 1.2.3': '127.0.0.1',
+    };
+    const failed = [];
+    for (const header of Object.keys(addresses))
+      for (const path of paths) {
+        const { status } = await sendRaw(service.url, { path, headers: { 'x-forwarded-for': header } });
+        if (status >= 500) failed.push([header, path, status]);
+      }
+    expect(failed).toEqual([]);
+    await service.stop();
+    const seen = requestLines(log()).map((line) => line['address']);
+    expect(seen).toEqual(Object.values(addresses).flatMap((address) => paths.map(() => address)));
+  });
+
   test('limits refreshes of a session, and of no other', async () => {
     const service = await start({ RATE_LIMIT_PER_SESSION: '2' });
     const [busy, calm] = [await service.open(), await service.open()];
@@ -191,11 +264,38 @@ describe('an operator', () => {
     await service.refresh('nonsense');
     const text = await (await service.api('GET', '/metrics')).text();
     expect(text).toContain(
-      'ratchet_requests_total{contract="plec",outcome="rotate",reason="",dry_run="false"} 1',
+      'ratchet_requests_total{contract="plec",outcome="rotate",reason="",detail="",dry_run="false"} 1',
     );
     expect(text).toContain(
-      'ratchet_requests_total{contract="plec",outcome="refused",reason="malformed_token",dry_run="false"} 1',
+      'ratchet_requests_total{contract="plec",outcome="refused",reason="malformed_token",detail="foreign_prefix",dry_run="false"} 1',
     );
+  });
+
+  test.each([
+    ['uncaughtException', 'throw new Error("out of the blue")'],
+    ['unhandledRejection', 'void Promise.reject(new Error("out of the blue"))'],
+  ])('finds what nobody caught in the log: %s', async (origin, crash) => {
+    const onSignal = encodeURIComponent(`process.on('SIGUSR2', () => { ${crash}; })`);
+    const { service, log } = await spawn({ NODE_OPTIONS: `--import=data:text/javascript,${onSignal}` });
+    const ended = new Promise((resolve) => service.process!.once('close', resolve));
+    service.process!.kill('SIGUSR2');
+    expect(await ended).toBe(1);
+    const line = log()
+      .split('\n')
+      .find((each) => each.includes('"level":"fatal"'));
+    const logged = JSON.parse(line!) as Record<string, string>;
+    expect(logged).toMatchObject({ origin });
+    expect(logged['error']).toMatch(/^Error: out of the blue\n +at /);
+  });
+
+  test('finds the service ended after what nobody caught, if nobody reads the log, too', async () => {
+    const { service } = await spawn({
+      NODE_OPTIONS: '--import=data:text/javascript,process.on(%22SIGUSR2%22,()=>{throw%201})',
+    });
+    const ended = new Promise((resolve) => service.process!.once('exit', resolve));
+    service.process!.stdout!.destroy();
+    service.process!.kill('SIGUSR2');
+    expect(await ended).toBe(1);
   });
 
   test('sees a surprise as a 500 in the words of the contract, and its stack in the log alone', async () => {
@@ -244,10 +344,3 @@ describe('a newcomer without a database', () => {
     }
   });
 });
-
-async function waitUntil(condition: () => Promise<boolean>): Promise<void> {
-  for (let tried = 0; !(await condition()); tried++) {
-    if (tried === 100) throw new Error('waited in vain');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}

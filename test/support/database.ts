@@ -5,8 +5,9 @@ import pg from 'pg';
 const TEMPLATE = 'ratchet_template';
 
 /**
- * A database whose clock the test moves. PostgreSQL looks a function up along the search path, so a `now()` in a
- * schema that comes before pg_catalog stands in for the built-in one: the service's statements run as they are.
+ * A database whose clock the test moves. PostgreSQL looks a function up along the search path, so a `now()`
+ * and a `clock_timestamp()` in a schema that comes before pg_catalog stand in for the built-in ones: the service's
+ * statements run as they are.
  */
 export class TestDatabase {
   private constructor(
@@ -80,6 +81,8 @@ export async function makeTemplate(server: string): Promise<void> {
     `INSERT INTO clock.shift VALUES ('0', NULL)`,
     `CREATE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql STABLE
        AS 'SELECT coalesce(frozen_at, pg_catalog.now()) + by FROM clock.shift'`,
+    `CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
+       AS 'SELECT coalesce(frozen_at, pg_catalog.clock_timestamp()) + by FROM clock.shift'`,
   );
 }
 

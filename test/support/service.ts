@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createApp, type App } from '../../src/app.ts';
 import { readConfig } from '../../src/config/environment.ts';
-import { contractNames } from '../../src/contracts/registry.ts';
+import { contracts } from '../contracts/every-contract.ts';
 import { freePort } from './postgres.ts';
 
 /** A service key's secret, for tests. */
@@ -16,6 +16,7 @@ export const SETTINGS: Readonly<Record<string, string>> = {
   AUDIENCE: 'https://api.example.com',
   RATE_LIMIT_PER_ADDRESS: '0',
   RATE_LIMIT_PER_SESSION: '0',
+  RATE_LIMIT_WRONG_SERVICE_KEYS: '0',
   LOG_LEVEL: 'silent',
   BATCH_SIZE: process.env['TEST_BATCH_SIZE'] ?? '64',
 };
@@ -76,10 +77,10 @@ export class TestService {
   }
 }
 
-/** Starts the service in this process. */
+/** Starts the service in this process; it knows the contracts that stand only among the tests, too. */
 export async function startService(settings: Record<string, string>): Promise<TestService> {
-  const config = readConfig({ ...SETTINGS, ...settings }, contractNames);
-  const app = await createApp(config);
+  const config = readConfig({ ...SETTINGS, ...settings }, contracts);
+  const app = await createApp(config, contracts);
   await app.nest.listen(config.port, '127.0.0.1');
   return new TestService(await app.nest.getUrl(), () => app.nest.close(), app);
 }
@@ -107,6 +108,12 @@ export async function spawnService(
     await gone;
   };
   return new TestService(url, stop, undefined, child);
+}
+
+/** Starts the service in a process of its own, with the contracts that stand only among the tests, too. */
+export function spawnEveryContract(settings: Record<string, string>): Promise<TestService> {
+  const args = ['--import', './test/support/typescript.js', 'test/support/every-contract.main.ts'];
+  return spawnService({ HOST: '127.0.0.1', ...settings }, [process.execPath, args]);
 }
 
 function listeningUrl(child: ChildProcess): Promise<string> {

@@ -9,7 +9,7 @@ import { chromium } from 'playwright-core';
 
 const BROWSER = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
 
-/** No call home, and no name but ours: `*.example` is this machine, as are localhost and 127.0.0.1. */
+/** No call home, and no name but ours: `*.example` and `*.localhost` are this machine, as are localhost and 127.0.0.1. */
 const BROWSER_FLAGS = [
   '--no-sandbox',
   '--disable-background-networking',
@@ -18,14 +18,14 @@ const BROWSER_FLAGS = [
   '--no-first-run',
   '--disable-component-update',
   '--disable-sync',
-  '--host-resolver-rules=MAP *.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
+  '--host-resolver-rules=MAP *.example 127.0.0.1, MAP *.localhost 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
 ];
 
 // Whoever interrupts the tests leaves nothing behind either: see abandon. Playwright ends its browser by itself.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
 
-/** What a browser test plays on: services, sites and a browser, all of which `clear` takes away again. */
-export class Stage {
+/** What a browser test needs: services, sites and a browser, all of which `clear` takes away again. */
+export class BrowserEnvironment {
   #cleanUps = [];
 
   /** The built service in a process of its own, on an embedded database of its own. */
