@@ -1,4 +1,4 @@
-FROM node:24-trixie-slim AS manifest
+FROM node:26-trixie-slim AS manifest
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 
@@ -17,7 +17,7 @@ RUN npm ci --omit=dev --omit=optional
 RUN find node_modules/@prisma/client/runtime -name 'query_compiler_*' ! -name '*.postgresql.*' -delete \
  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
 
-FROM node:24-trixie-slim
+FROM node:26-trixie-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY package.json ./
@@ -30,5 +30,7 @@ EXPOSE 3000
 # Live, not ready: orchestrators replace an unhealthy container, and that mends no database. Listening at all takes a
 # database, hence the long start.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=45s --retries=3 CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/health/live`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-# Node itself, not npm or a shell, so that SIGTERM reaches it and requests in flight are answered.
-CMD ["node", "dist/main.js"]
+# Node itself, not npm or a shell, so that SIGTERM reaches it and requests in flight are answered. Of its memory most would
+# be garbage that it sees no reason to collect yet: it collects sooner, at no cost that can be measured. That is no limit:
+# Node takes that from the container's memory.
+CMD ["node", "--max-semi-space-size=16", "--heap-growing-percent=50", "dist/main.js"]

@@ -1,6 +1,6 @@
 import { measure } from './measure.ts';
 import type { Server } from './processes.ts';
-import type { Stage } from './stage.ts';
+import type { BenchEnvironment } from './environment.ts';
 
 const SESSIONS = 1_000_000;
 
@@ -13,25 +13,27 @@ export interface Grown {
 }
 
 /** Rotates as often as there are sessions. */
-export async function rotateMillion(stage: Stage, server: Server): Promise<Grown> {
-  await stage.fill(SESSIONS);
-  await stage.query('SELECT pg_stat_reset_single_table_counters($1::regclass)', ['sessions']);
-  const before = await sizeOf(stage);
+export async function rotateMillion(environment: BenchEnvironment, server: Server): Promise<Grown> {
+  await environment.fill(SESSIONS);
+  await environment.query('SELECT pg_stat_reset_single_table_counters($1::regclass)', ['sessions']);
+  const before = await sizeOf(environment);
   const load = { scenario: 'rotate-body', sessions: SESSIONS, loops: 64 } as const;
   await measure('service', [server], load, { warmUp: 0, count: { answers: SESSIONS } });
-  const after = await sizeOf(stage);
-  return { growth: (after - before) / before, hot: await hotPart(stage) };
+  const after = await sizeOf(environment);
+  return { growth: (after - before) / before, hot: await hotPart(environment) };
 }
 
-async function sizeOf(stage: Stage): Promise<number> {
-  const [row] = await stage.query<{ size: string }>(`SELECT pg_total_relation_size('sessions') AS size`);
+async function sizeOf(environment: BenchEnvironment): Promise<number> {
+  const [row] = await environment.query<{ size: string }>(
+    `SELECT pg_total_relation_size('sessions') AS size`,
+  );
   return Number(row!.size);
 }
 
 // Backends report what they did at the latest some seconds after they fell idle.
-async function hotPart(stage: Stage): Promise<number> {
+async function hotPart(environment: BenchEnvironment): Promise<number> {
   for (let tried = 0; ; tried++) {
-    const [row] = await stage.query<{ all: string; hot: string }>(
+    const [row] = await environment.query<{ all: string; hot: string }>(
       `SELECT n_tup_upd AS "all", n_tup_hot_upd AS hot FROM pg_stat_user_tables WHERE relname = 'sessions'`,
     );
     if (Number(row!.all) >= SESSIONS || tried === 60) return Number(row!.hot) / Number(row!.all);

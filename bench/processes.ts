@@ -17,8 +17,10 @@ export async function startServer(
   name: string,
   script: string,
   env: Record<string, string>,
+  node = process.execPath,
+  flags: readonly string[] = [],
 ): Promise<Server> {
-  const child = spawn(process.execPath, [script], {
+  const child = spawn(node, [...flags, script], {
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -91,6 +93,11 @@ export class Generator {
 
   run(): void {
     this.child.send({ run: true } satisfies Order);
+  }
+
+  /** From now on, so many requests arrive a second. */
+  rate(rate: number): void {
+    this.child.send({ rate } satisfies Order);
   }
 
   /** What was answered since this was last asked. */

@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { Figures } from './measure.ts';
-import type { Stage } from './stage.ts';
+import type { BenchEnvironment } from './environment.ts';
+import { table } from './table.ts';
 
 /** Something that the service is to keep up with, and whether it does. */
 export interface Claim {
@@ -24,8 +25,10 @@ const RESULTS = 'bench/results';
 const MARKS = ['<!-- bench -->', '<!-- /bench -->'] as const;
 
 /** The machine that a run was on. */
-export async function machine(stage: Stage): Promise<string> {
-  const [row] = await stage.query<{ version: string }>(`SELECT current_setting('server_version') AS version`);
+export async function machine(environment: BenchEnvironment): Promise<string> {
+  const [row] = await environment.query<{ version: string }>(
+    `SELECT current_setting('server_version') AS version`,
+  );
   const memory = Math.round(totalmem() / 2 ** 30);
   const model = cpus()[0]?.model.trim() ?? 'unknown processor';
   return `${availableParallelism()} cores of ${model}, ${memory} GiB, Node ${process.versions.node}, PostgreSQL ${row!.version} (fsync and synchronous_commit on), load generator on the same machine, 64 closed loops`;
@@ -88,13 +91,6 @@ function short(number: number): string {
   return Number.isInteger(number) || number >= 100
     ? Math.round(number).toLocaleString('en')
     : number.toFixed(3);
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((name, at) => Math.max(3, name.length, ...rows.map((row) => row[at]!.length)));
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, at) => cell.padEnd(widths[at]!)).join(' | ')} |`;
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
 
 const BAR = 22;

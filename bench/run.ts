@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util';
-import { Stage } from './stage.ts';
+import { BenchEnvironment } from './environment.ts';
 import { measure, median, type Figures, type Span } from './measure.ts';
 import type { ScenarioName } from './load/scenarios.ts';
 import type { Server } from './processes.ts';
+import { compareNodes } from './nodes.ts';
+import { openLoop } from './open-loop.ts';
 import { machine, writeReport, type Claim } from './report.ts';
 import { soak, type Soaked } from './soak.ts';
 import { rotateMillion, type Grown } from './growth.ts';
@@ -10,9 +12,17 @@ import { rotateMillion, type Grown } from './growth.ts';
 /**
  * The benchmark: `npm run bench` (about a quarter of an hour), `-- --quick` (under a minute), `-- --soak 10` (with so
  * many minutes of load at the end). Servers that are compared run in turn, in one go, and their middle rounds count.
+ *
+ * By themselves: `-- --node 22,24,26` compares the service on several Nodes, `-- --open-loop` tells latencies at constant
+ * rates of arrival, and at too high a one.
  */
 const { values: options } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, soak: { type: 'string', default: '0' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    soak: { type: 'string', default: '0' },
+    node: { type: 'string' },
+    'open-loop': { type: 'boolean', default: false },
+  },
 });
 
 const LOOPS = 64;
@@ -22,32 +32,35 @@ const SPAN: Span = options.quick
   : { warmUp: 4, count: { seconds: 6 } };
 const ROUNDS = options.quick ? 1 : 3;
 
-const stage = await Stage.build();
-process.once('SIGINT', () => void stage.clear().finally(() => process.exit(1)));
+const environment = await BenchEnvironment.build();
+process.once('SIGINT', () => void environment.clear().finally(() => process.exit(1)));
 try {
-  await run();
+  if (options.node)
+    await compareNodes(environment, options.node.split(','), { rounds: ROUNDS, span: SPAN, say });
+  else if (options['open-loop']) await openLoop(environment, { seconds: options.quick ? 10 : 60, say });
+  else await run();
 } finally {
-  await stage.clear();
+  await environment.clear();
 }
 
 async function run(): Promise<void> {
-  const one = await stage.floor('one-statement');
-  const batched = await stage.floor('batched');
-  const echo = await stage.floor('echo');
-  const service = await stage.service();
+  const one = await environment.floor('one-statement');
+  const batched = await environment.floor('batched');
+  const echo = await environment.floor('echo');
+  const service = await environment.service();
   const rows: Figures[] = await inTurn(FEW, 'rotate-body', [
     ['bare, one statement each', one],
     ['bare, batched', batched],
     ['service', service],
   ]);
   const [oneFigures, batchedFigures, rotate] = rows as [Figures, Figures, Figures];
-  const statementsFrom = await stage.databaseTime();
+  const statementsFrom = await environment.databaseTime();
   const forgery = await inTurn(FEW, 'forged', [
     ['Nest on Fastify, validated echo', echo],
     ['service', service],
   ]);
   rows.push(...forgery);
-  const statements = await stage.statementsSince(statementsFrom);
+  const statements = await environment.statementsSince(statementsFrom);
   const [echoFigures, forged] = forgery as [Figures, Figures];
 
   let million: Figures | undefined;
@@ -60,27 +73,33 @@ async function run(): Promise<void> {
     rows.push(await alone('dry-run', [service]));
     rows.push(await alone('open', [service]));
     rows.push(await alone('revoke', [service], 100_000));
-    await stage.fill(FEW, { bound: true });
-    rows.push(await measure('service', [service], load('introspect', FEW), SPAN, stage.databasePid));
-    const gracious = await stage.service({ ROTATION_GRACE: '10s' });
+    await environment.fill(FEW, { bound: true });
+    rows.push(await measure('service', [service], load('introspect', FEW), SPAN, environment.databasePid));
+    const gracious = await environment.service({ ROTATION_GRACE: '10s' });
     rows.push(await alone('storm', [gracious], 100_000));
-    const second = await stage.service();
+    const second = await environment.service();
     rows.push(await alone('rotate-body', [service, second], FEW, 'service, two processes'));
     say('filling a table of a million sessions');
-    await stage.fill(1_000_000);
-    million = await measure('service', [service], load('rotate-body', 1_000_000), SPAN, stage.databasePid);
+    await environment.fill(1_000_000);
+    million = await measure(
+      'service',
+      [service],
+      load('rotate-body', 1_000_000),
+      SPAN,
+      environment.databasePid,
+    );
     // Beside it, not minutes before: on a machine that others use too, that is another machine.
     thousand = await alone('rotate-body', [service]);
     rows.push(million, thousand);
     say('rotating a million times');
-    grown = await rotateMillion(stage, service);
-    const inProcess = await stage.embedded(FEW);
+    grown = await rotateMillion(environment, service);
+    const inProcess = await environment.embedded(FEW);
     embedded = await measure('service, embedded database', [inProcess], load('rotate-body', FEW), SPAN);
     rows.push(embedded);
   }
   if (Number(options.soak) > 0) {
-    await stage.fill(FEW);
-    soaked = await soak(await stage.service(), Number(options.soak), say);
+    await environment.fill(FEW);
+    soaked = await soak(await environment.service(), Number(options.soak), say);
   }
 
   const claims: Claim[] = [
@@ -113,7 +132,7 @@ async function run(): Promise<void> {
         ]
       : []),
   ];
-  writeReport({ machine: await machine(stage), rows, claims, quick: options.quick });
+  writeReport({ machine: await machine(environment), rows, claims, quick: options.quick });
 }
 
 /** Measures servers in turn, for as many rounds as there are, on fresh sessions each time. */
@@ -126,8 +145,10 @@ async function inTurn(
   for (let round = 1; round <= ROUNDS; round++) {
     for (const [at, [name, server]] of contenders.entries()) {
       say(`${scenario}, round ${round} of ${ROUNDS}: ${name}`);
-      await stage.fill(sessions);
-      rounds[at]!.push(await measure(name, [server], load(scenario, sessions), SPAN, stage.databasePid));
+      await environment.fill(sessions);
+      rounds[at]!.push(
+        await measure(name, [server], load(scenario, sessions), SPAN, environment.databasePid),
+      );
     }
   }
   return rounds.map(median);
@@ -140,8 +161,8 @@ async function alone(
   name = 'service',
 ): Promise<Figures> {
   say(`${scenario}: ${name}`);
-  await stage.fill(sessions);
-  return measure(name, servers, load(scenario, sessions), SPAN, stage.databasePid);
+  await environment.fill(sessions);
+  return measure(name, servers, load(scenario, sessions), SPAN, environment.databasePid);
 }
 
 function load(

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
+import { createHash, createSecretKey } from 'node:crypto';
 import { mintRefreshToken, sessionIdOf, type RefreshTokenKey } from '../src/core/refresh-token.ts';
 
 /** The secrets of every server in a run, so that one set of sessions serves them all. */
 export const REFRESH_TOKEN_KEY: RefreshTokenKey = {
   kid: 1,
-  secret: Buffer.from('bench-refresh-token-key-of-at-least-32-characters'),
+  secret: createSecretKey('bench-refresh-token-key-of-at-least-32-characters', 'utf8'),
 };
 export const SERVICE_KEY = 'bench-service-key-of-at-least-32-characters';
 

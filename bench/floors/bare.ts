@@ -7,6 +7,7 @@ import {
   sessionIdOf,
   type RefreshToken,
 } from '../../src/core/refresh-token.ts';
+import { sideBySide } from '../../src/keys/ecdsa-signature.ts';
 import { REFRESH_TOKEN_KEY } from '../sessions.ts';
 
 /** What a rotation gives back: no more than the two tokens need. */
@@ -66,7 +67,11 @@ async function answer(
   const presented = readRefreshToken((JSON.parse(text) as { refreshToken: string }).refreshToken, [
     REFRESH_TOKEN_KEY,
   ]);
-  const rotated = presented && (await rotate(sessionIdOf(presented.handle), presented.generation));
+  if (typeof presented === 'string') {
+    response.writeHead(401).end();
+    return;
+  }
+  const rotated = await rotate(sessionIdOf(presented.handle), presented.generation);
   const body = rotated ? JSON.stringify(tokens(presented, rotated)) : '{}';
   response.writeHead(rotated ? 200 : 401, {
     'content-type': 'application/json',
@@ -95,7 +100,7 @@ function tokens(
     exp: Math.min(iat + 900, expires),
   };
   const signed = `${HEADER}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`;
-  const signature = sign('sha256', Buffer.from(signed), { key: SIGNING_KEY, dsaEncoding: 'ieee-p1363' });
+  const signature = sideBySide(sign('sha256', Buffer.from(signed), SIGNING_KEY), 32);
   return {
     accessToken: `${signed}.${signature.toString('base64url')}`,
     refreshToken: mintRefreshToken({ ...presented, generation }, REFRESH_TOKEN_KEY),

@@ -3,7 +3,7 @@ import { Body, Controller, HttpCode, Module, Post } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { RefreshBodyDto } from '../../src/contracts/plec/plec.dto.ts';
-import { DtoValidation } from '../../src/http/validation.ts';
+import { DtoValidation } from '../../src/http/validation/dto-validation.ts';
 
 /** Answers what it was sent once it is found valid: the least that Nest on Fastify does with a refresh request. */
 @Controller('auth')

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
@@ -8,9 +8,14 @@ import { PostgresServer } from '../test/support/postgres.ts';
 import { startServer, stopProcess, type Server } from './processes.ts';
 import { REFRESH_TOKEN_KEY, SERVICE_KEY, fillSessions } from './sessions.ts';
 
+/** How the image runs Node, so that what is measured is what is shipped. */
+const NODE_FLAGS = (
+  JSON.parse(/^CMD (\[.*\])$/m.exec(readFileSync('Dockerfile', 'utf8'))![1]!) as string[]
+).filter((word) => word.startsWith('--'));
+
 const SERVICE = {
   PORT: '0',
-  REFRESH_TOKEN_KEYS: `${REFRESH_TOKEN_KEY.kid}:${REFRESH_TOKEN_KEY.secret.toString()}`,
+  REFRESH_TOKEN_KEYS: `${REFRESH_TOKEN_KEY.kid}:${REFRESH_TOKEN_KEY.secret.export().toString()}`,
   SERVICE_KEYS: `bench:${SERVICE_KEY}`,
   ISSUER: 'https://auth.example.com',
   AUDIENCE: 'https://api.example.com',
@@ -22,8 +27,8 @@ const SERVICE = {
   ROTATION_GRACE: '0',
 };
 
-/** What a bench plays on: PostgreSQL as it comes, with fsync, and servers beside it. `clear` takes all of it away. */
-export class Stage {
+/** What a benchmark needs: PostgreSQL as it comes, with fsync, and servers beside it. `clear` takes all of it away. */
+export class BenchEnvironment {
   private readonly cleanUps: (() => unknown)[] = [];
 
   private constructor(
@@ -37,12 +42,12 @@ export class Stage {
   }
 
   /** Starts PostgreSQL and gives it the service's schema. */
-  static async build(): Promise<Stage> {
+  static async build(): Promise<BenchEnvironment> {
     const postgres = await PostgresServer.start(['shared_buffers=512MB', 'max_wal_size=4GB']);
     migrate({ DATABASE_URL: postgres.url() });
     const client = new pg.Client({ connectionString: postgres.url() });
     await client.connect();
-    return new Stage(postgres, client);
+    return new BenchEnvironment(postgres, client);
   }
 
   /** The pid of PostgreSQL's first process. */
@@ -64,20 +69,29 @@ export class Stage {
     return row!.now;
   }
 
-  /** How many of the service's connections have sent a statement since, other than the minutely look at the keys. */
+  /**
+   * How many of the service's connections have sent a statement since that a request asks for: not the regular looks at
+   * the keys, and at what there is to clean up.
+   */
   async statementsSince(time: string): Promise<number> {
     const [row] = await this.query<{ count: string }>(
       `SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ratchet' AND query_start > $1::timestamptz
-         AND query NOT LIKE '%signing_keys%'`,
+         AND query !~ '(signing_keys|bulk_revocations WHERE|used_jtis|rate_counts)'`,
       [time],
     );
     return Number(row!.count);
   }
 
-  /** The service as it is shipped, on this PostgreSQL. */
-  service(settings: Record<string, string> = {}): Promise<Server> {
+  /** The service as it is shipped, on this PostgreSQL, and on this Node unless the path of another is given. */
+  service(settings: Record<string, string> = {}, node?: string): Promise<Server> {
     const production = { NODE_ENV: 'production', HOST: '127.0.0.1', DATABASE_URL: this.postgres.url() };
-    return this.start('service', 'dist/main.js', { ...SERVICE, ...production, ...settings });
+    return this.start(
+      'service',
+      'dist/main.js',
+      { ...SERVICE, ...production, ...settings },
+      node,
+      NODE_FLAGS,
+    );
   }
 
   /** The service on an embedded database with `sessions` sessions. */
@@ -92,18 +106,23 @@ export class Stage {
   }
 
   /** One of the floors, by its name. */
-  floor(name: 'one-statement' | 'batched' | 'echo'): Promise<Server> {
-    return this.start(name, join(import.meta.dirname, 'floors', `${name}.js`), {
-      DATABASE_URL: this.postgres.url(),
-    });
+  floor(name: 'one-statement' | 'batched' | 'echo', node?: string): Promise<Server> {
+    const settings = { DATABASE_URL: this.postgres.url() };
+    return this.start(name, join(import.meta.dirname, 'floors', `${name}.js`), settings, node);
   }
 
   async clear(): Promise<void> {
     for (const cleanUp of this.cleanUps.splice(0).reverse()) await cleanUp();
   }
 
-  private async start(name: string, script: string, settings: Record<string, string>): Promise<Server> {
-    const server = await startServer(name, script, settings);
+  private async start(
+    name: string,
+    script: string,
+    settings: Record<string, string>,
+    node?: string,
+    flags: readonly string[] = [],
+  ): Promise<Server> {
+    const server = await startServer(name, script, settings, node, flags);
     this.cleanUps.push(() => stopProcess(server.process));
     return server;
   }
