@@ -40,13 +40,15 @@ export default tseslint.config(
         URL: 'readonly',
         setTimeout: 'readonly',
         fetch: 'readonly',
+        Buffer: 'readonly',
+        URLSearchParams: 'readonly',
       },
     },
   },
   {
     files: ['test/browser/*.js'],
     languageOptions: {
-      globals: { Buffer: 'readonly', clearTimeout: 'readonly', document: 'readonly' },
+      globals: { clearTimeout: 'readonly', document: 'readonly' },
     },
   },
 );

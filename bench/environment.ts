@@ -111,6 +111,14 @@ export class BenchEnvironment {
     return this.start(name, join(import.meta.dirname, 'floors', `${name}.js`), settings, node);
   }
 
+  /** A server that others have made, on a database of its own in this PostgreSQL. */
+  async peer(name: string, script: string, settings: Record<string, string>, node: string): Promise<Server> {
+    const database = `peer-${name}`;
+    await this.query(`DROP DATABASE IF EXISTS "${database}" WITH (FORCE)`);
+    await this.query(`CREATE DATABASE "${database}"`);
+    return this.start(name, script, { DATABASE_URL: this.postgres.url(database), ...settings }, node);
+  }
+
   async clear(): Promise<void> {
     for (const cleanUp of this.cleanUps.splice(0).reverse()) await cleanUp();
   }

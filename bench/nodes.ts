@@ -69,13 +69,14 @@ export async function compareNodes(
   process.stdout.write(`\n${table(head, rows)}\n\n${parts(nodes)}\n`);
 }
 
-interface InstalledNode {
+/** Another Node than the one this runs on. */
+export interface InstalledNode {
   readonly version: string;
   readonly path: string;
 }
 
 /** One of npm's packages of Node's own binaries, kept for the next run. */
-function install(version: string): InstalledNode {
+export function install(version: string): InstalledNode {
   const name = `node-linux-${process.arch}`;
   const folder = join(CACHE, `node-${version}`);
   execFileSync('npm', [

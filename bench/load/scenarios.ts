@@ -18,6 +18,10 @@ export const SCENARIOS = {
     (token) => post('/auth/refresh', '', `cookie: theme=dark; refresh_token=${token}\r\n`),
     ({ head }) => /set-cookie: refresh_token=([^;]+)/i.exec(head)?.[1],
   ),
+  'rotate-oauth': rotate(
+    (token) => form('/oauth/token', `grant_type=refresh_token&refresh_token=${token}`),
+    ({ body }) => /"refresh_token":"([^"]+)"/.exec(body)?.[1],
+  ),
   storm: storm((token) => post('/auth/refresh', `{"refreshToken":"${token}"}`)),
   'dry-run': over((index) => post('/auth/refresh?dryRun=true', `{"refreshToken":"${tokenOf(index)}"}`), 200),
   forged: over((index) => {
@@ -34,14 +38,7 @@ export const SCENARIOS = {
     (index) => post('/sessions', `{"subject":"user-${index}"}`, `authorization: Bearer ${SERVICE_KEY}\r\n`),
     201,
   ),
-  introspect: over(
-    (index) =>
-      post('/oauth/introspect', `token=${tokenOf(index)}`, `authorization: Basic ${BASIC}\r\n`).replace(
-        'application/json',
-        'application/x-www-form-urlencoded',
-      ),
-    200,
-  ),
+  introspect: over((index) => form('/oauth/introspect', `token=${tokenOf(index)}`), 200),
 } as const satisfies Record<string, Scenario>;
 
 export type ScenarioName = keyof typeof SCENARIOS;
@@ -49,6 +46,14 @@ export type ScenarioName = keyof typeof SCENARIOS;
 const TABS = 8;
 
 const BASIC = Buffer.from(`${CLIENT.id}:${CLIENT.secret}`).toString('base64');
+
+/** What CLIENT sends, authenticated. */
+function form(path: string, body: string): string {
+  return post(path, body, `authorization: Basic ${BASIC}\r\n`).replace(
+    'application/json',
+    'application/x-www-form-urlencoded',
+  );
+}
 
 /** Refreshes with the token of the session's last answer. */
 function rotate(
