@@ -32,7 +32,12 @@ import { prepareSchema } from './database/schema-check.js';
     },
     PrismaBulkRevocations,
     { provide: BulkRevocations, useExisting: PrismaBulkRevocations },
-    { provide: SessionRegistry, useClass: PrismaSessionRegistry },
+    {
+      provide: SessionRegistry,
+      inject: [Database, PrismaBulkRevocations, CONFIG],
+      useFactory: (database: Database, bulk: PrismaBulkRevocations, { batchSize }: Config) =>
+        new PrismaSessionRegistry(database, bulk, batchSize),
+    },
     { provide: SigningKeyStore, useClass: PrismaSigningKeyStore },
     { provide: ClientStore, useClass: PrismaClientStore },
     { provide: UsedJtis, useClass: PrismaUsedJtis },

@@ -23,7 +23,7 @@ describe('the clean-up', () => {
     Logger.overrideLogger(false);
     connection = await Database.open({ kind: 'postgresql', url: database.url });
     revocations = new PrismaBulkRevocations(connection);
-    registry = new PrismaSessionRegistry(connection, revocations);
+    registry = new PrismaSessionRegistry(connection, revocations, 64);
     usedJtis = new PrismaUsedJtis(connection);
     rateCounts = new PrismaRateCounts(connection);
   });

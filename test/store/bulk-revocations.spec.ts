@@ -1,4 +1,3 @@
-import type { NewClient } from '../../src/core/client.ts';
 import type { NewSession } from '../../src/store/session-registry.ts';
 import { PrismaBulkRevocations } from '../../src/store/prisma/prisma-bulk-revocations.ts';
 import { PrismaClientStore } from '../../src/store/prisma/prisma-client-store.ts';
@@ -7,27 +6,10 @@ import { PrismaSessionStore } from '../../src/store/prisma/prisma-session-store.
 import { Database } from '../../src/store/database/database.ts';
 import { TestDatabase } from '../support/database.ts';
 import { BACKENDS, BATCH_SIZE, type Backend } from './backends.ts';
-import { insert, newSession } from './rows.ts';
+import { insert, newSession, registration } from './rows.ts';
 
 const STRICT = { grace: 0, recovery: 0, mode: 'rotate' } as const;
 const HOUR = 3_600_000;
-
-const registration = (id: string): NewClient => ({
-  id,
-  name: null,
-  authMethod: 'none',
-  secretHash: null,
-  jwks: null,
-  refreshMode: 'rotate',
-  dpopRequired: false,
-  scope: null,
-  audiences: [],
-  accessTokenTtl: null,
-  idleTtl: null,
-  maxTtl: null,
-  rotationGrace: null,
-  recoveryWindow: null,
-});
 
 describe.each(BACKENDS)('an end of many sessions whose rows are still to be marked, on %s', (_name, open) => {
   let backend: Backend;
@@ -38,7 +20,7 @@ describe.each(BACKENDS)('an end of many sessions whose rows are still to be mark
   beforeAll(async () => {
     backend = await open();
     bulk = new PrismaBulkRevocations(backend.database);
-    registry = new PrismaSessionRegistry(backend.database, bulk);
+    registry = new PrismaSessionRegistry(backend.database, bulk, BATCH_SIZE);
     store = new PrismaSessionStore(backend.database, BATCH_SIZE);
   });
 

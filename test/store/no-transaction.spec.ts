@@ -44,7 +44,7 @@ describe('a transaction, which a link that stalls would leave open,', () => {
   test('is opened by no verb of the stores', async () => {
     const policy = { grace: 0, recovery: 0, mode: 'rotate' } as const;
     const store = new PrismaSessionStore(database, BATCH_SIZE);
-    const directory = new PrismaSessionRegistry(database, new PrismaBulkRevocations(database));
+    const directory = new PrismaSessionRegistry(database, new PrismaBulkRevocations(database), BATCH_SIZE);
     const { session } = await directory.open(newSession());
     await directory.list('ada', 9);
     await directory.amend(session.id, { claims: { plan: 'gold' } });

@@ -1,4 +1,5 @@
 import { newHandle, sessionIdOf } from '../../src/core/refresh-token.ts';
+import type { NewClient } from '../../src/core/client.ts';
 import type { NewSession } from '../../src/store/session-registry.ts';
 import type { Backend } from './backends.ts';
 
@@ -95,3 +96,21 @@ export function newSession(differently: Partial<NewSession> = {}): NewSession {
     ...differently,
   };
 }
+
+/** A client as it is registered, with nothing out of the ordinary. */
+export const registration = (id: string): NewClient => ({
+  id,
+  name: null,
+  authMethod: 'none',
+  secretHash: null,
+  jwks: null,
+  refreshMode: 'rotate',
+  dpopRequired: false,
+  scope: null,
+  audiences: [],
+  accessTokenTtl: null,
+  idleTtl: null,
+  maxTtl: null,
+  rotationGrace: null,
+  recoveryWindow: null,
+});

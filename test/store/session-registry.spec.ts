@@ -1,13 +1,15 @@
+import { jest } from '@jest/globals';
 import { newHandle, sessionIdOf } from '../../src/core/refresh-token.ts';
 import type { Snapshot } from '../../src/core/session.ts';
 import { Database } from '../../src/store/database/database.ts';
 import { PrismaBulkRevocations } from '../../src/store/prisma/prisma-bulk-revocations.ts';
+import { PrismaClientStore } from '../../src/store/prisma/prisma-client-store.ts';
 import { PrismaSessionRegistry } from '../../src/store/prisma/prisma-session-registry.ts';
 import { PrismaSessionStore } from '../../src/store/prisma/prisma-session-store.ts';
 import { Unavailable } from '../../src/core/unavailable.ts';
 import { TestDatabase } from '../support/database.ts';
 import { BACKENDS, BATCH_SIZE, type Backend } from './backends.ts';
-import { insert, newSession } from './rows.ts';
+import { insert, newSession, registration } from './rows.ts';
 
 const DAY = 86_400_000;
 const UNKNOWN = sessionIdOf(newHandle());
@@ -19,7 +21,11 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
 
   beforeAll(async () => {
     backend = await open();
-    registry = new PrismaSessionRegistry(backend.database, new PrismaBulkRevocations(backend.database));
+    registry = new PrismaSessionRegistry(
+      backend.database,
+      new PrismaBulkRevocations(backend.database),
+      BATCH_SIZE,
+    );
     store = new PrismaSessionStore(backend.database, BATCH_SIZE);
   });
 
@@ -48,6 +54,24 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
       const { maxTtl: _maxTtl, ...kept } = given;
       expect(opened.session).toMatchObject(kept);
       expect(await store.find(given.id)).toEqual(opened);
+    });
+
+    test('shares a statement with others, and is given its own session', async () => {
+      const statements = jest.spyOn(backend.database, 'run');
+      const given = Array.from({ length: 100 }, (_, index) =>
+        newSession({
+          subject: `subject-${index}`,
+          claims: { index },
+          audience: index % 2 ? [] : [`a-${index}`],
+        }),
+      );
+      const opened = await Promise.all(given.map((session) => registry.open(session)));
+      const expected = given.map(({ maxTtl: _maxTtl, ...kept }) => kept);
+      expect(opened.map(({ session }) => session)).toMatchObject(expected);
+      expect(statements).toHaveBeenCalledTimes(
+        BATCH_SIZE > 1 ? Math.ceil(given.length / BATCH_SIZE) : given.length,
+      );
+      statements.mockRestore();
     });
 
     test('finds nothing in it that it did not give', async () => {
@@ -227,6 +251,37 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
   });
 });
 
+test('a session of a client that is being removed is opened, or is not, when that is decided, and no other waits', async () => {
+  const server = await TestDatabase.create();
+  const database = await Database.open({ kind: 'postgresql', url: server.url });
+  const bulk = new PrismaBulkRevocations(database);
+  const registry = new PrismaSessionRegistry(database, bulk, BATCH_SIZE);
+  const clients = new PrismaClientStore(database, bulk);
+  const removal = await server.connect();
+  try {
+    for (const id of ['stays', 'leaves']) await clients.add(registration(id));
+    const openAt = (clientId: string): Promise<Snapshot> =>
+      registry.open(newSession({ clientId, clientBound: true }));
+    for (const [end, outcome] of [
+      ['ROLLBACK', { status: 'fulfilled' }],
+      ['COMMIT', { status: 'rejected', reason: new Unavailable('client_removed') }],
+    ] as const) {
+      await removal.query('BEGIN');
+      await removal.query(`DELETE FROM public.clients WHERE id = 'leaves'`);
+      const [leaving, ...others] = [openAt('leaves'), openAt('stays'), registry.open(newSession())];
+      const settled = Promise.allSettled([leaving]);
+      await Promise.all(others);
+      await removal.query(end);
+      expect(await settled).toMatchObject([outcome]);
+    }
+    expect(await server.query(`SELECT FROM public.sessions WHERE client_id = 'leaves'`)).toHaveLength(1);
+  } finally {
+    await removal.end();
+    await database.close();
+    await server.drop();
+  }
+});
+
 test('a server whose time zone is elsewhere shifts no time', async () => {
   const server = await TestDatabase.create();
   await server.freeze();
@@ -240,6 +295,7 @@ test('a server whose time zone is elsewhere shifts no time', async () => {
     const { session, now } = await new PrismaSessionRegistry(
       database,
       new PrismaBulkRevocations(database),
+      BATCH_SIZE,
     ).open(newSession({ authTime }));
     expect(session).toMatchObject({ authTime, createdAt: now });
     const [row] = await server.query<{ auth_time: Date; created_at: Date }>('SELECT * FROM public.sessions');

@@ -1,4 +1,10 @@
 import { Unavailable } from '../../core/unavailable.js';
+import { ANSWER_WITHIN } from '../database/database.js';
+
+/** How many statements of their own may be in flight where none are shared. */
+const SLOTS_UNSHARED = 8;
+/** Beyond that the database cannot keep up, and whoever comes is told to come again. */
+const MOST_WAITING = 1_000;
 
 /** How a batch is made up. */
 export interface BatchLimits {
@@ -10,6 +16,11 @@ export interface BatchLimits {
   readonly queue: number;
   /** How long a caller waits for its answer, in milliseconds. */
   readonly within: number;
+}
+
+/** For statements of up to `size` entries: one of them in flight, since two at a time would but halve each. */
+export function sharedBy(size: number): BatchLimits {
+  return { size, slots: size > 1 ? 1 : SLOTS_UNSHARED, queue: MOST_WAITING, within: ANSWER_WITHIN };
 }
 
 interface Caller<Result> {

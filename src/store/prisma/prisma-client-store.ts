@@ -3,7 +3,11 @@ import { CLIENT_ID, type Client, type ClientChange, type NewClient } from '../..
 import { Prisma } from '../../generated/prisma/client.js';
 import { ClientStore, type SecretChange } from '../client-store.js';
 import { Database } from '../database/database.js';
+import { Batch, sharedBy } from './batch.js';
 import { PrismaBulkRevocations } from './prisma-bulk-revocations.js';
+
+/** The most clients in one SELECT. */
+const MOST_SHARED = 1_000;
 
 const PREVIOUS_IS_GOOD = Prisma.raw('COALESCE(previous_secret_expires_at > now(), false)');
 
@@ -18,6 +22,11 @@ const CLIENT_COLUMNS = Prisma.sql`id, name, auth_method AS "authMethod", secret_
 /** The OAuth clients on PostgreSQL. */
 @Injectable()
 export class PrismaClientStore extends ClientStore {
+  // Every request of a client asks for it: those that come while one is answered share the next.
+  private readonly reads = new Batch<string, Client | undefined>(sharedBy(MOST_SHARED), (ids) =>
+    this.read(ids),
+  );
+
   constructor(
     private readonly database: Database,
     private readonly bulk: PrismaBulkRevocations,
@@ -42,8 +51,7 @@ export class PrismaClientStore extends ClientStore {
   override async find(id: string): Promise<Client | undefined> {
     // Whatever came from outside: PostgreSQL's text has no NUL, and would fail at one.
     if (!CLIENT_ID.test(id)) return undefined;
-    const [client] = await this.query(Prisma.sql`SELECT ${CLIENT_COLUMNS} FROM clients WHERE id = ${id}`);
-    return client;
+    return this.reads.add(id, id);
   }
 
   override async amend(judged: Client, change: ClientChange): Promise<Client | undefined> {
@@ -87,6 +95,14 @@ export class PrismaClientStore extends ClientStore {
     const ending = await this.bulk.addRemoving(id);
     if (ending) await this.bulk.carryOut(ending);
     return ending !== undefined;
+  }
+
+  private async read(ids: readonly string[]): Promise<readonly (Client | undefined)[]> {
+    const clients = await this.query(
+      Prisma.sql`SELECT ${CLIENT_COLUMNS} FROM clients WHERE id = ANY(${ids}::text[])`,
+    );
+    const found = new Map(clients.map((client) => [client.id, client]));
+    return ids.map((id) => found.get(id));
   }
 
   private query(sql: Prisma.Sql): Promise<Client[]> {

@@ -1,8 +1,8 @@
-import { Injectable } from '@nestjs/common';
 import type { Snapshot } from '../../core/session.js';
 import { Prisma } from '../../generated/prisma/client.js';
-import { Database } from '../database/database.js';
-import { PrismaBulkRevocations } from './prisma-bulk-revocations.js';
+import type { Database } from '../database/database.js';
+import { Batch, sharedBy } from './batch.js';
+import type { PrismaBulkRevocations } from './prisma-bulk-revocations.js';
 import {
   SessionRegistry,
   type Ended,
@@ -15,33 +15,33 @@ import {
 import { Unavailable } from '../../core/unavailable.js';
 import { IS_LIVE, SESSION_COLUMNS, SESSIONS_READ, toSnapshot, type SessionRow } from './session-row.js';
 
-/** The session registry on PostgreSQL. */
-@Injectable()
+const INSERT =
+  Prisma.raw(`INSERT INTO sessions (id, subject, client_id, scope, audience, claims, device, amr, acr, auth_time,
+  created_at, expires_at, idle_expires_at, idle_ttl, access_token_ttl, client_bound, dpop_jkt, extras)`);
+
+/** The absolute deadline and the idle one, of a session that is opened now. */
+function deadlines(maxTtl: Prisma.Sql, idleTtl: Prisma.Sql): Prisma.Sql {
+  const [absolute, idle] = [maxTtl, idleTtl].map((ttl) => Prisma.sql`now() + ${ttl} * interval '1 second'`);
+  return Prisma.sql`${absolute}, LEAST(${absolute}, ${idle})`;
+}
+
+/** The session registry on PostgreSQL. Sessions that are opened at once share one INSERT. */
 export class PrismaSessionRegistry extends SessionRegistry {
+  private readonly openings: Batch<NewSession, Snapshot | undefined>;
+
+  /** @param batchSize the most sessions in one statement; 1 gives each its own */
   constructor(
     private readonly database: Database,
     private readonly bulk: PrismaBulkRevocations,
+    private readonly batchSize: number,
   ) {
     super();
+    this.openings = new Batch(sharedBy(batchSize), (sessions) => this.openAll(sessions));
   }
 
   override async open(session: NewSession): Promise<Snapshot> {
-    const expiresAt = Prisma.sql`now() + ${session.maxTtl}::int * interval '1 second'`;
-    const idleExpiresAt = Prisma.sql`LEAST(${expiresAt}, now() + ${session.idleTtl}::int * interval '1 second')`;
-    // A client that is being removed is waited for: a session that it was too late for would survive it.
-    const [snapshot] = await this.query(Prisma.sql`
-      WITH client AS (SELECT id FROM clients WHERE id = ${session.clientId} FOR KEY SHARE)
-      INSERT INTO sessions (id, subject, client_id, scope, audience, claims, device, amr, acr, auth_time, created_at,
-        expires_at, idle_expires_at, idle_ttl, access_token_ttl, client_bound, dpop_jkt, extras)
-      SELECT ${session.id}::uuid, ${session.subject}, ${session.clientId}, ${session.scope}, ${session.audience}::text[],
-        ${JSON.stringify(session.claims)}::jsonb, ${session.device}, ${session.amr}::text[], ${session.acr},
-        COALESCE(${session.authTime ?? null}::timestamptz, now()), now(), ${expiresAt}, ${idleExpiresAt},
-        ${session.idleTtl}::int, ${session.accessTokenTtl}::int, ${session.clientBound}::boolean, ${session.dpopJkt},
-        ${JSON.stringify(session.extras)}::jsonb
-      WHERE NOT ${session.clientBound}::boolean OR EXISTS (SELECT FROM client)
-      RETURNING ${SESSION_COLUMNS}`);
-    if (!snapshot) throw new Unavailable('client_removed');
-    return snapshot;
+    const opened = this.batchSize > 1 ? await this.openings.add(session.id, session) : undefined;
+    return opened ?? this.openOne(session);
   }
 
   override list(subject: string, limit: number, cursor?: SessionCursor): Promise<Snapshot[]> {
@@ -88,6 +88,42 @@ export class PrismaSessionRegistry extends SessionRegistry {
         SELECT (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last, (SELECT count(*)::int FROM gone) AS deleted`,
     );
     return { last: swept!.last ?? undefined, deleted: swept!.deleted };
+  }
+
+  // Those whose client is being removed are left out: they would have to wait for it, and all others with them.
+  private async openAll(sessions: readonly NewSession[]): Promise<readonly (Snapshot | undefined)[]> {
+    const opened = await this.query(Prisma.sql`
+      WITH asked AS (
+        SELECT * FROM jsonb_to_recordset(${JSON.stringify(sessions)}::jsonb) AS asked(id uuid, subject text, "clientId" text,
+          scope text, audience text[], claims jsonb, device text, amr text[], acr text, "authTime" timestamptz, "maxTtl" int,
+          "idleTtl" int, "accessTokenTtl" int, "clientBound" boolean, "dpopJkt" text, extras jsonb)
+      ), present AS (
+        SELECT id FROM clients WHERE id IN (SELECT "clientId" FROM asked WHERE "clientBound") FOR KEY SHARE SKIP LOCKED)
+      ${INSERT}
+      SELECT id, subject, "clientId", scope, audience, claims, device, amr, acr, COALESCE("authTime", now()), now(),
+        ${deadlines(Prisma.raw('"maxTtl"'), Prisma.raw('"idleTtl"'))},
+        "idleTtl", "accessTokenTtl", "clientBound", "dpopJkt", extras
+      FROM asked WHERE NOT "clientBound" OR "clientId" IN (SELECT id FROM present)
+      RETURNING ${SESSION_COLUMNS}`);
+    const found = new Map(opened.map((snapshot) => [snapshot.session.id, snapshot]));
+    return sessions.map(({ id }) => found.get(id));
+  }
+
+  // A client that is being removed is waited for: a session that it was too late for would survive it.
+  private async openOne(session: NewSession): Promise<Snapshot> {
+    const [maxTtl, idleTtl] = [Prisma.sql`${session.maxTtl}::int`, Prisma.sql`${session.idleTtl}::int`];
+    const [snapshot] = await this.query(Prisma.sql`
+      WITH client AS (SELECT id FROM clients WHERE id = ${session.clientId} FOR KEY SHARE)
+      ${INSERT}
+      SELECT ${session.id}::uuid, ${session.subject}, ${session.clientId}, ${session.scope}, ${session.audience}::text[],
+        ${JSON.stringify(session.claims)}::jsonb, ${session.device}, ${session.amr}::text[], ${session.acr},
+        COALESCE(${session.authTime ?? null}::timestamptz, now()), now(), ${deadlines(maxTtl, idleTtl)},
+        ${idleTtl}, ${session.accessTokenTtl}::int, ${session.clientBound}::boolean, ${session.dpopJkt},
+        ${JSON.stringify(session.extras)}::jsonb
+      WHERE NOT ${session.clientBound}::boolean OR EXISTS (SELECT FROM client)
+      RETURNING ${SESSION_COLUMNS}`);
+    if (!snapshot) throw new Unavailable('client_removed');
+    return snapshot;
   }
 
   private async query(sql: Prisma.Sql): Promise<Snapshot[]> {

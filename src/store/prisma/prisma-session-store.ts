@@ -1,8 +1,8 @@
 import type { RefreshPolicy } from '../../core/policy.js';
 import type { Answered, RevokedBy, Snapshot } from '../../core/session.js';
 import { Prisma } from '../../generated/prisma/client.js';
-import { Batch } from './batch.js';
-import { ANSWER_WITHIN, type Database } from '../database/database.js';
+import { Batch, sharedBy } from './batch.js';
+import type { Database } from '../database/database.js';
 import {
   ANSWERED_COLUMNS,
   FLOOR,
@@ -19,12 +19,8 @@ import {
 } from './session-row.js';
 import { SessionStore } from '../session-store.js';
 
-/** How many statements of their own may be in flight where none are shared. */
-const SLOTS_UNSHARED = 8;
 /** How many connections may be kept waiting for sessions that others hold locked; the rest is for everybody else. */
 const SLOTS_FOR_LOCKED = 3;
-/** Beyond that the database cannot keep up, and whoever comes is told to come again. */
-const MOST_WAITING = 1_000;
 const SKIP_LOCKED = Prisma.sql`SKIP LOCKED`;
 
 /** A rotation as it was asked for. */
@@ -56,12 +52,7 @@ export class PrismaSessionStore extends SessionStore {
     private readonly batchSize: number,
   ) {
     super();
-    const limits = {
-      size: batchSize,
-      slots: batchSize > 1 ? 1 : SLOTS_UNSHARED,
-      queue: MOST_WAITING,
-      within: ANSWER_WITHIN,
-    };
+    const limits = sharedBy(batchSize);
     this.rotations = new Batch(limits, (asked) =>
       batchSize > 1 ? this.rotateAll(asked) : this.rotateOne(asked, SKIP_LOCKED),
     );
