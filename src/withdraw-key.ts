@@ -19,7 +19,7 @@ async function main(kids: readonly string[]): Promise<string> {
     throw new Mistake(
       'The key ring is not in use: ACCESS_TOKEN_PRIVATE_KEY or ACCESS_TOKEN_SECRET signs. Take the key out of that setting',
     );
-  const database = await Database.open(config);
+  const database = await Database.open(config, { unhurried: true });
   try {
     const store = new PrismaSigningKeyStore(database);
     const keys = await listKeys(store, refreshTokenKeys);

@@ -18,6 +18,8 @@ export const ANSWER_WITHIN = 1_700;
 /** A server that has not even cancelled the statement by then is gone, and its connection is given up. */
 const GIVE_UP_AFTER = ANSWER_WITHIN + 300;
 const CONNECT_WITHIN = 1_200;
+/** The same for commands, which no client waits for: a machine that has just started may take long over its first statement. */
+const UNHURRIED = { answer: 30_000, connect: 10_000 };
 const CONNECTIONS = 10;
 /**
  * How long a connection is used, in seconds, give or take a tenth, so that replicas which start together do not all
@@ -32,6 +34,7 @@ export class Database {
     /** What migrations run over. */
     readonly adapter: SqlMigrationAwareDriverAdapterFactory,
     private readonly prisma: PrismaClient,
+    private readonly answerWithin: number,
     private readonly release: () => Promise<void>,
   ) {}
 
@@ -46,7 +49,8 @@ export class Database {
     config: DatabaseConfig,
     { unhurried = false, lifetime = LIFETIME } = {},
   ): Promise<Database> {
-    if (config.kind === 'embedded') return Database.openEmbedded(config.directory);
+    const answerWithin = unhurried ? UNHURRIED.answer : ANSWER_WITHIN;
+    if (config.kind === 'embedded') return Database.openEmbedded(config.directory, answerWithin);
     // The adapter reads a timestamp's digits and takes them for UTC. A role may have a statement_timeout of its own.
     const parameters = ['TimeZone=UTC', ...(unhurried ? ['statement_timeout=0'] : [])];
     const servers = serversOf(config.url).map((url) => withParameters(url, parameters));
@@ -56,7 +60,7 @@ export class Database {
         ...(servers.length > 1 && { Client: clientOf(servers) }),
         max: CONNECTIONS,
         maxLifetimeSeconds: lifetime,
-        connectionTimeoutMillis: CONNECT_WITHIN,
+        connectionTimeoutMillis: unhurried ? UNHURRIED.connect : CONNECT_WITHIN,
         ...(!unhurried && {
           query_timeout: GIVE_UP_AFTER,
           // PgBouncer takes no such parameters: there, they are the role's.
@@ -71,17 +75,17 @@ export class Database {
       { statementNameGenerator: ({ sql }) => statementName(sql) },
     );
     const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' });
-    return new Database(adapter, prisma, () => prisma.$disconnect());
+    return new Database(adapter, prisma, answerWithin, () => prisma.$disconnect());
   }
 
-  private static async openEmbedded(directory: string): Promise<Database> {
+  private static async openEmbedded(directory: string, answerWithin: number): Promise<Database> {
     mkdirSync(directory, { recursive: true });
     const unlock = await lockDirectory(directory);
     const server = await PGlite.create(join(directory, 'postgres'));
     await server.exec(`SET TIME ZONE 'UTC'`);
     const adapter = new PrismaPGlite(server);
     const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' });
-    return new Database(adapter, prisma, async () => {
+    return new Database(adapter, prisma, answerWithin, async () => {
       await prisma.$disconnect();
       await server.close();
       unlock();
@@ -97,7 +101,7 @@ export class Database {
   async run<T>(work: (prisma: PrismaClient) => Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Unavailable('database', 'no answer in time')), ANSWER_WITHIN);
+      timer = setTimeout(() => reject(new Unavailable('database', 'no answer in time')), this.answerWithin);
     });
     try {
       return await Promise.race([work(this.prisma), late]);
