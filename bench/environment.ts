@@ -6,7 +6,7 @@ import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
 import { PostgresServer } from '../test/support/postgres.ts';
 import { startServer, stopProcess, type Server } from './processes.ts';
-import { REFRESH_TOKEN_KEY, SERVICE_KEY, fillSessions } from './sessions.ts';
+import { REFRESH_TOKEN_KEY, SERVICE_KEY, fillSessions, type Filling } from './sessions.ts';
 
 /** How the image runs Node, so that what is measured is what is shipped. */
 const NODE_FLAGS = (
@@ -50,6 +50,10 @@ export class BenchEnvironment {
     return new BenchEnvironment(postgres, client);
   }
 
+  get databaseUrl(): string {
+    return this.postgres.url();
+  }
+
   /** The pid of PostgreSQL's first process. */
   get databasePid(): number {
     return this.postgres.pid!;
@@ -59,8 +63,8 @@ export class BenchEnvironment {
     return (await this.client.query<Row>(sql, values)).rows;
   }
 
-  fill(sessions: number, options: { bound?: boolean } = {}): Promise<void> {
-    return fillSessions((sql, values) => this.query(sql, values), sessions, options);
+  fill(sessions: number, filling: Filling = {}): Promise<void> {
+    return fillSessions((sql, values) => this.query(sql, values), sessions, filling);
   }
 
   /** The database's time, for statementsSince. */

@@ -23,8 +23,8 @@ export interface Figures {
 export interface Span {
   /** Seconds before counting starts: code that runs for the first time is slower by half. */
   readonly warmUp: number;
-  /** Seconds that count, or how many answers. */
-  readonly count: { readonly seconds: number } | { readonly answers: number };
+  /** Seconds that count, or how many answers, or until something is done. */
+  readonly count: { readonly seconds: number } | { readonly answers: number } | Promise<unknown>;
 }
 
 /** Loads servers, which share a database whose postmaster has `databasePid`, and says what was seen. */
@@ -46,7 +46,8 @@ export async function measure(
     await pause(warmUp * 1000);
     await generator.count();
     const before = now();
-    if ('seconds' in target) await pause(target.seconds * 1000);
+    if (target instanceof Promise) await target;
+    else if ('seconds' in target) await pause(target.seconds * 1000);
     else await generator.reach(target.answers);
     const count = await generator.count();
     const after = now();

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { atSize } from './at-size.ts';
 import { BenchEnvironment } from './environment.ts';
 import { measure, median, type Figures, type Span } from './measure.ts';
 import type { ScenarioName } from './load/scenarios.ts';
@@ -14,7 +15,7 @@ import { rotateMillion, type Grown } from './growth.ts';
  * many minutes of load at the end). Servers that are compared run in turn, in one go, and their middle rounds count.
  *
  * By themselves: `-- --node 22,24,26` compares the service on several Nodes, `-- --open-loop` tells latencies at constant
- * rates of arrival, and at too high a one.
+ * rates of arrival, and at too high a one; `-- --at-size 10000000` fills a table with so many sessions.
  */
 const { values: options } = parseArgs({
   options: {
@@ -22,6 +23,7 @@ const { values: options } = parseArgs({
     soak: { type: 'string', default: '0' },
     node: { type: 'string' },
     'open-loop': { type: 'boolean', default: false },
+    'at-size': { type: 'string' },
   },
 });
 
@@ -38,6 +40,7 @@ try {
   if (options.node)
     await compareNodes(environment, options.node.split(','), { rounds: ROUNDS, span: SPAN, say });
   else if (options['open-loop']) await openLoop(environment, { seconds: options.quick ? 10 : 60, say });
+  else if (options['at-size']) await atSize(environment, Number(options['at-size']), say);
   else await run();
 } finally {
   await environment.clear();

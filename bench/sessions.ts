@@ -14,7 +14,7 @@ export const DEADLINE = 4_000_000_000;
 /** The client whose the sessions of a table of bound ones are. */
 export const CLIENT = { id: 'bench', secret: 'bench-client-secret-of-at-least-32-characters' };
 
-const ROWS_A_STATEMENT = 10_000;
+const ROWS_A_STATEMENT = 1_000_000;
 
 /** The refresh token of a generation of the session at `index`. */
 export function tokenOf(index: number, generation = 0): string {
@@ -33,24 +33,41 @@ function handleOf(index: number): Buffer {
 /** Runs a statement on the database that is to be filled. */
 export type Query = (sql: string, values?: unknown[]) => Promise<unknown>;
 
-/** Replaces all sessions by `count` fresh ones; `bound` makes them CLIENT's alone. */
-export async function fillSessions(query: Query, count: number, { bound = false } = {}): Promise<void> {
+/** The id of the session at `n`, as idOf has it. */
+const ID = `encode(set_byte(set_byte(digest, 6, get_byte(digest, 6) & 15 | 128), 8, get_byte(digest, 8) & 63 | 128), 'hex')::uuid`;
+const SESSIONS = `
+  INSERT INTO sessions (id, subject, client_id, scope, audience, claims, device, amr, auth_time, created_at,
+    expires_at, idle_expires_at, idle_ttl, access_token_ttl, client_bound)
+  SELECT ${ID}, 'user-' || n, $1::text, 'openid profile', '{}', '{"role":"member"}', 'Firefox on Linux', '{pwd}', now(), now(),
+    to_timestamp($2::float8), CASE WHEN n >= $6::int THEN now() - interval '2 days' ELSE now() + interval '14 days' END,
+    1209600, 900, $3::boolean
+  FROM generate_series($4::int, $5::int) AS n,
+    LATERAL (SELECT substr(sha256(convert_to('bench ' || n, 'UTF8')), 1, 16)) AS a(handle),
+    LATERAL (SELECT substr(sha256('ratchet/session-id'::bytea || handle), 1, 16)) AS b(digest)`;
+
+/** How the sessions of a table are. */
+export interface Filling {
+  /** Makes them CLIENT's alone. */
+  readonly bound?: boolean;
+  /** How many more there are, which ended two days ago. */
+  readonly expired?: number;
+}
+
+/** Replaces all sessions by `count` fresh ones. */
+export async function fillSessions(
+  query: Query,
+  count: number,
+  { bound = false, expired = 0 }: Filling = {},
+): Promise<void> {
   await query('TRUNCATE sessions');
   await query(
     `INSERT INTO clients (id, auth_method, secret_hash, refresh_mode, dpop_required, created_at)
      VALUES ($1, 'client_secret_basic', $2, 'rotate', false, now()) ON CONFLICT DO NOTHING`,
     [CLIENT.id, createHash('sha256').update(CLIENT.secret).digest()],
   );
-  for (let from = 0; from < count; from += ROWS_A_STATEMENT) {
-    const ids = Array.from({ length: Math.min(ROWS_A_STATEMENT, count - from) }, (_, at) => idOf(from + at));
-    await query(
-      `INSERT INTO sessions (id, subject, client_id, scope, audience, claims, device, amr, auth_time, created_at,
-         expires_at, idle_expires_at, idle_ttl, access_token_ttl, client_bound)
-       SELECT id, 'user-' || id, $2::text, 'openid profile', '{}', '{"role":"member"}', 'Firefox on Linux', '{pwd}', now(), now(),
-         to_timestamp($3::float8), now() + interval '14 days', 1209600, 900, $4::boolean
-       FROM unnest($1::uuid[]) AS new(id)`,
-      [ids, CLIENT.id, DEADLINE, bound],
-    );
+  for (let from = 0; from < count + expired; from += ROWS_A_STATEMENT) {
+    const to = Math.min(from + ROWS_A_STATEMENT, count + expired) - 1;
+    await query(SESSIONS, [CLIENT.id, DEADLINE, bound, from, to, count]);
   }
   await query('VACUUM (ANALYZE) sessions');
   await query('CHECKPOINT');

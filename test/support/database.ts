@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import pg from 'pg';
 
 const TEMPLATE = 'ratchet_template';
@@ -65,7 +66,7 @@ export class TestDatabase {
   }
 }
 
-/** Makes the database that the others are copied from, with the service's own migrations. */
+/** Makes the database that the others are copied from, with the service's own migrations; TEST_PARTITIONED partitions it. */
 export async function makeTemplate(server: string): Promise<void> {
   await administer(server, `DROP DATABASE IF EXISTS ${TEMPLATE} WITH (FORCE)`);
   await administer(server, `CREATE DATABASE ${TEMPLATE}`);
@@ -74,6 +75,8 @@ export async function makeTemplate(server: string): Promise<void> {
     env: { ...process.env, DATABASE_URL: url },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+  if (process.env['TEST_PARTITIONED'])
+    await administer(url, `BEGIN; ${readFileSync('prisma/partition-sessions.sql', 'utf8')} COMMIT`);
   await administer(
     url,
     `CREATE SCHEMA clock`,

@@ -1,0 +1,99 @@
+import { PrismaBulkRevocations } from '../src/store/prisma/prisma-bulk-revocations.ts';
+import { PrismaSessionRegistry } from '../src/store/prisma/prisma-session-registry.ts';
+import { Database } from '../src/store/database/database.ts';
+import { Cleanup } from '../src/ops/cleanup.ts';
+import type { BenchEnvironment } from './environment.ts';
+import { measure, median, type Figures } from './measure.ts';
+import type { Server } from './processes.ts';
+import { table } from './table.ts';
+
+const FEW = 1_000;
+const EXPIRED = 1_000_000;
+const LIVE_BESIDE = 100_000;
+
+/**
+ * The store at size: `sessions` of them against a thousand, measured in turn; and what the load notices while a million
+ * expired ones are cleaned up, by the clean-up of another process, and autovacuum comes as it does.
+ */
+export async function atSize(
+  environment: BenchEnvironment,
+  sessions: number,
+  say: (line: string) => void,
+): Promise<void> {
+  const server = await environment.service();
+  const span = { warmUp: 10, count: { seconds: 20 } };
+  const of = (many: number): Promise<Figures> =>
+    measure(
+      'service',
+      [server],
+      { scenario: 'rotate-body', sessions: many, loops: 64 },
+      span,
+      environment.databasePid,
+    );
+
+  say(`filling a table of ${sessions.toLocaleString('en')}`);
+  await environment.fill(sessions);
+  const [size] = await environment.query<{ table: string; indexes: string }>(
+    `SELECT pg_table_size('sessions') AS "table", pg_indexes_size('sessions') AS indexes`,
+  );
+  // The first round warms what the second reads.
+  await of(sessions);
+  const large = [await of(sessions), await of(sessions), await of(sessions)];
+  say('and one of a thousand');
+  await environment.fill(FEW);
+  const small = [await of(FEW), await of(FEW), await of(FEW)];
+  const rows = [median(small), median(large)].map(row);
+
+  say('cleaning up a million under load');
+  await environment.fill(LIVE_BESIDE, { expired: EXPIRED });
+  const before = await of(LIVE_BESIDE);
+  const [during, deleted, seconds] = await whileCleaning(environment, server);
+  rows.push(row(before), row(during));
+  const names = ['a thousand', sessions.toLocaleString('en'), 'before clean-up', 'during it'];
+  const head = ['', 'refreshes/s', 'p50 ms', 'p99 ms', 'CPU µs', 'database CPU µs'];
+  const bytes = ({ table: own, indexes }: { table: string; indexes: string }): string =>
+    [own, indexes].map((each) => (Number(each) / sessions).toFixed(0)).join(' + ');
+  process.stdout.write(
+    `\n${table(
+      head,
+      rows.map((cells, at) => [names[at]!, ...cells]),
+    )}\n\n` +
+      `${bytes(size!)} bytes a session, table and indexes. ` +
+      `${deleted.toLocaleString('en')} expired sessions deleted in ${seconds.toFixed(0)} s; p99 ${(during.p99 / before.p99).toFixed(2)} of what it was.\n`,
+  );
+}
+
+async function whileCleaning(
+  environment: BenchEnvironment,
+  server: Server,
+): Promise<[during: Figures, deleted: number, seconds: number]> {
+  const database = await Database.open({ kind: 'postgresql', url: environment.databaseUrl });
+  try {
+    const registry = new PrismaSessionRegistry(database, new PrismaBulkRevocations(database), 1);
+    const cleanup = new Cleanup(registry, undefined as never, undefined as never, undefined as never);
+    const since = performance.now();
+    let seconds = 0;
+    const walk = cleanup.walk().finally(() => (seconds = (performance.now() - since) / 1_000));
+    const load = { scenario: 'rotate-body', sessions: LIVE_BESIDE, loops: 64 } as const;
+    const during = await measure(
+      'service',
+      [server],
+      load,
+      { warmUp: 1, count: walk },
+      environment.databasePid,
+    );
+    return [during, await walk, seconds];
+  } finally {
+    await database.close();
+  }
+}
+
+function row({ rate, p50, p99, serverCpu, databaseCpu }: Figures): string[] {
+  return [
+    Math.round(rate).toLocaleString('en'),
+    p50.toFixed(1),
+    p99.toFixed(1),
+    serverCpu.toFixed(0),
+    databaseCpu.toFixed(0),
+  ];
+}
