@@ -188,7 +188,7 @@ describe('the workers of a service', () => {
     });
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-    expect(await once(child, 'exit')).toEqual([1, null]);
+    expect(await once(child, 'close')).toEqual([1, null]);
     expect(said.split(message)).toHaveLength(2);
   });
 });

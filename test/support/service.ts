@@ -103,7 +103,7 @@ export async function spawnService(
   const url = await listeningUrl(child);
   const stop = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once('exit', resolve));
+    const gone = new Promise((resolve) => child.once('close', resolve));
     child.kill('SIGTERM');
     await gone;
   };
