@@ -10,6 +10,7 @@ import { table } from './table.ts';
 const FEW = 1_000;
 const EXPIRED = 1_000_000;
 const LIVE_BESIDE = 100_000;
+const SPAN = { warmUp: 10, count: { seconds: 20 } };
 
 /**
  * The store at size: `sessions` of them against a thousand, measured in turn; and what the load notices while a million
@@ -21,36 +22,42 @@ export async function atSize(
   say: (line: string) => void,
 ): Promise<void> {
   const server = await environment.service();
-  const span = { warmUp: 10, count: { seconds: 20 } };
   const of = (many: number): Promise<Figures> =>
     measure(
       'service',
       [server],
       { scenario: 'rotate-body', sessions: many, loops: 64 },
-      span,
+      SPAN,
       environment.databasePid,
     );
+  /** The middle of three rounds, and bytes of WAL for each refresh of them. */
+  const rounds = async (many: number): Promise<string[]> => {
+    const from = await walPosition(environment);
+    const seen = [await of(many), await of(many), await of(many)];
+    const written = (await walPosition(environment)) - from;
+    const refreshes = seen.reduce((sum, { rate }) => sum + rate * (SPAN.warmUp + SPAN.count.seconds), 0);
+    return [...row(median(seen)), (written / refreshes).toFixed(0)];
+  };
 
   say(`filling a table of ${sessions.toLocaleString('en')}`);
   await environment.fill(sessions);
   const [size] = await environment.query<{ table: string; indexes: string }>(
     `SELECT pg_table_size('sessions') AS "table", pg_indexes_size('sessions') AS indexes`,
   );
-  // The first round warms what the second reads.
+  // Warms what the rounds read.
   await of(sessions);
-  const large = [await of(sessions), await of(sessions), await of(sessions)];
+  const large = await rounds(sessions);
   say('and one of a thousand');
   await environment.fill(FEW);
-  const small = [await of(FEW), await of(FEW), await of(FEW)];
-  const rows = [median(small), median(large)].map(row);
+  const rows = [await rounds(FEW), large];
 
   say('cleaning up a million under load');
   await environment.fill(LIVE_BESIDE, { expired: EXPIRED });
   const before = await of(LIVE_BESIDE);
   const [during, deleted, seconds] = await whileCleaning(environment, server);
-  rows.push(row(before), row(during));
+  rows.push([...row(before), ''], [...row(during), '']);
   const names = ['a thousand', sessions.toLocaleString('en'), 'before clean-up', 'during it'];
-  const head = ['', 'refreshes/s', 'p50 ms', 'p99 ms', 'CPU µs', 'database CPU µs'];
+  const head = ['', 'refreshes/s', 'p50 ms', 'p99 ms', 'CPU µs', 'database CPU µs', 'WAL bytes'];
   const bytes = ({ table: own, indexes }: { table: string; indexes: string }): string =>
     [own, indexes].map((each) => (Number(each) / sessions).toFixed(0)).join(' + ');
   process.stdout.write(
@@ -86,6 +93,11 @@ async function whileCleaning(
   } finally {
     await database.close();
   }
+}
+
+async function walPosition(environment: BenchEnvironment): Promise<number> {
+  const [at] = await environment.query<{ bytes: string }>(`SELECT pg_current_wal_lsn() - '0/0' AS bytes`);
+  return Number(at!.bytes);
 }
 
 function row({ rate, p50, p99, serverCpu, databaseCpu }: Figures): string[] {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
 import { PostgresServer } from '../test/support/postgres.ts';
+import { nodeOfImage, type InstalledNode } from './installed-node.ts';
 import { startServer, stopProcess, type Server } from './processes.ts';
 import { REFRESH_TOKEN_KEY, SERVICE_KEY, fillSessions, type Filling } from './sessions.ts';
 
@@ -32,6 +33,8 @@ export class BenchEnvironment {
   private readonly cleanUps: (() => unknown)[] = [];
 
   private constructor(
+    /** What the servers run on, unless told otherwise. */
+    readonly node: InstalledNode,
     private readonly postgres: PostgresServer,
     private readonly client: pg.Client,
   ) {
@@ -43,11 +46,12 @@ export class BenchEnvironment {
 
   /** Starts PostgreSQL and gives it the service's schema. */
   static async build(): Promise<BenchEnvironment> {
+    const node = nodeOfImage();
     const postgres = await PostgresServer.start(['shared_buffers=512MB', 'max_wal_size=4GB']);
     migrate({ DATABASE_URL: postgres.url() });
     const client = new pg.Client({ connectionString: postgres.url() });
     await client.connect();
-    return new BenchEnvironment(postgres, client);
+    return new BenchEnvironment(node, postgres, client);
   }
 
   get databaseUrl(): string {
@@ -86,7 +90,7 @@ export class BenchEnvironment {
     return Number(row!.count);
   }
 
-  /** The service as it is shipped, on this PostgreSQL, and on this Node unless the path of another is given. */
+  /** The service as it is shipped, on this PostgreSQL, and on the image's Node unless the path of another is given. */
   service(settings: Record<string, string> = {}, node?: string): Promise<Server> {
     const production = { NODE_ENV: 'production', HOST: '127.0.0.1', DATABASE_URL: this.postgres.url() };
     return this.start(
@@ -116,11 +120,11 @@ export class BenchEnvironment {
   }
 
   /** A server that others have made, on a database of its own in this PostgreSQL. */
-  async peer(name: string, script: string, settings: Record<string, string>, node: string): Promise<Server> {
+  async peer(name: string, script: string, settings: Record<string, string>): Promise<Server> {
     const database = `peer-${name}`;
     await this.query(`DROP DATABASE IF EXISTS "${database}" WITH (FORCE)`);
     await this.query(`CREATE DATABASE "${database}"`);
-    return this.start(name, script, { DATABASE_URL: this.postgres.url(database), ...settings }, node);
+    return this.start(name, script, { DATABASE_URL: this.postgres.url(database), ...settings });
   }
 
   async clear(): Promise<void> {
@@ -131,7 +135,7 @@ export class BenchEnvironment {
     name: string,
     script: string,
     settings: Record<string, string>,
-    node?: string,
+    node = this.node.path,
     flags: readonly string[] = [],
   ): Promise<Server> {
     const server = await startServer(name, script, settings, node, flags);

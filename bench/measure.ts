@@ -39,7 +39,7 @@ export async function measure(
   const now = (): { at: number; server: number; database: number } => ({
     at: performance.now(),
     server: sum(servers.map((server) => cpuOf(server.process.pid!))),
-    database: databasePid === undefined ? 0 : cpuOf(databasePid, { tree: true }),
+    database: databasePid === undefined ? 0 : cpuOf(databasePid),
   });
   try {
     generator.run();

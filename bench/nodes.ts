@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { BenchEnvironment } from './environment.ts';
+import { install, type InstalledNode } from './installed-node.ts';
 import { measure, median, type Figures, type Span } from './measure.ts';
 import { stopProcess } from './processes.ts';
 import { table } from './table.ts';
 
-const CACHE = 'node_modules/.cache/ratchet-bench';
 const LOAD = { scenario: 'rotate-body', sessions: 1_000, loops: 64 } as const;
 
 /**
@@ -67,30 +67,6 @@ export async function compareNodes(
     'RSS MB',
   ];
   process.stdout.write(`\n${table(head, rows)}\n\n${parts(nodes)}\n`);
-}
-
-/** Another Node than the one this runs on. */
-export interface InstalledNode {
-  readonly version: string;
-  readonly path: string;
-}
-
-/** One of npm's packages of Node's own binaries, kept for the next run. */
-export function install(version: string): InstalledNode {
-  const name = `node-linux-${process.arch}`;
-  const folder = join(CACHE, `node-${version}`);
-  execFileSync('npm', [
-    'install',
-    '--silent',
-    '--no-save',
-    '--no-audit',
-    '--no-fund',
-    '--prefix',
-    folder,
-    `${name}@${version}`,
-  ]);
-  const path = join(process.cwd(), folder, 'node_modules', name, 'bin', 'node');
-  return { path, version: execFileSync(path, ['-p', 'process.versions.node']).toString().trim() };
 }
 
 function parts(nodes: readonly InstalledNode[]): string {

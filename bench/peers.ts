@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BenchEnvironment } from './environment.ts';
 import { measure, median, type Figures, type Span } from './measure.ts';
-import { install } from './nodes.ts';
 import { stopProcess, type Server } from './processes.ts';
 import { machine } from './report.ts';
 import { CLIENT, tokenOf } from './sessions.ts';
@@ -32,7 +31,6 @@ const SPAN: Span = options.quick
 const ROUNDS = options.quick ? 1 : 3;
 
 execFileSync('npm', ['ci', '--silent', '--no-audit', '--no-fund'], { cwd: FOLDER, stdio: 'inherit' });
-const node = install(/^FROM node:(\d+)/m.exec(readFileSync('Dockerfile', 'utf8'))![1]!);
 const seedFolder = mkdtempSync(join(tmpdir(), 'ratchet-peers-'));
 const seed = join(seedFolder, 'seed.json');
 // The last is for the proof, which may cost its session.
@@ -54,7 +52,7 @@ try {
       const figures = await measure(name, [server], { ...LOAD, scenario }, SPAN, environment.databasePid);
       seen.set(name, [...(seen.get(name) ?? []), figures]);
     };
-    const service = await environment.service({}, node.path);
+    const service = await environment.service();
     for (const scenario of ['rotate-oauth', 'rotate-body'] as const) {
       await environment.fill(SESSIONS + 1, { bound: scenario === 'rotate-oauth' });
       await take(
@@ -66,7 +64,7 @@ try {
     await stopProcess(service.process);
     for (const [name, script] of Object.entries(PEERS)) {
       const settings = { NODE_ENV: 'production', SEED: seed };
-      const server = await environment.peer(script, join(FOLDER, `${script}.js`), settings, node.path);
+      const server = await environment.peer(script, join(FOLDER, `${script}.js`), settings);
       await take(`${name} ${versionOf(name)}`, server, 'rotate-oauth');
       await stopProcess(server.process);
     }
@@ -96,9 +94,7 @@ try {
     'database CPU µs',
     'RSS MB',
   ];
-  process.stdout.write(
-    `\n${await machine(environment)}, peers' and service's Node ${node.version}:\n\n${table(head, rows)}\n`,
-  );
+  process.stdout.write(`\nOn ${await machine(environment)}:\n\n${table(head, rows)}\n`);
 } finally {
   await environment.clear();
   rmSync(seedFolder, { recursive: true, force: true });

@@ -47,20 +47,22 @@ export async function stopProcess(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-/** The CPU time of a process so far, in seconds, and with `tree` that of its children too, ended ones included. */
-export function cpuOf(pid: number, { tree = false } = {}): number {
-  const pids = tree ? [pid, ...childrenOf(pid)] : [pid];
-  const ticks = pids.map((each) => {
+/** The CPU time of a process and of its children so far, ended ones included, in seconds. */
+export function cpuOf(pid: number): number {
+  const ticks = [pid, ...childrenOf(pid)].map((each) => {
     const fields = statOf(each);
     // utime, stime; of children that were waited for: cutime, cstime (proc_pid_stat(5)).
-    return fields.slice(11, tree && each === pid ? 15 : 13).reduce((sum, field) => sum + Number(field), 0);
+    return fields.slice(11, each === pid ? 15 : 13).reduce((sum, field) => sum + Number(field), 0);
   });
   return ticks.reduce((sum, each) => sum + each, 0) / TICKS_A_SECOND;
 }
 
-/** The resident memory of a process, in MB. */
+/** The resident memory of a process and of its children, in MB. */
 export function memoryOf(pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+  const kilobytes = [pid, ...childrenOf(pid)].map((each) =>
+    Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${each}/status`, 'utf8'))?.[1]),
+  );
+  return kilobytes.reduce((sum, each) => sum + each, 0) / 1024;
 }
 
 function childrenOf(parent: number): number[] {

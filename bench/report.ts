@@ -31,7 +31,7 @@ export async function machine(environment: BenchEnvironment): Promise<string> {
   );
   const memory = Math.round(totalmem() / 2 ** 30);
   const model = cpus()[0]?.model.trim() ?? 'unknown processor';
-  return `${availableParallelism()} cores of ${model}, ${memory} GiB, Node ${process.versions.node}, PostgreSQL ${row!.version} (fsync and synchronous_commit on), load generator on the same machine, 64 closed loops`;
+  return `${availableParallelism()} cores of ${model}, ${memory} GiB, servers on Node ${environment.node.version}, PostgreSQL ${row!.version} (fsync and synchronous_commit on), load generator on the same machine, 64 closed loops`;
 }
 
 /** Prints a run; a whole one is also kept as JSON and as a chart, and is what the README shows. */

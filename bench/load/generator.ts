@@ -15,6 +15,11 @@ export interface Load {
    * been due for longest, and its latency is counted from then. Without it, a loop is never free.
    */
   readonly rate?: number;
+  /**
+   * Keeps the generator from ever sleeping, where nobody else needs its core: to wake it at every answer costs a server
+   * that answers slowly a seventh of its time, and one that answers fast nothing.
+   */
+  readonly awake?: boolean;
 }
 
 /** What the generator is told, one thing at a time. It answers each with a message of the same name. */
@@ -60,12 +65,13 @@ process.on('message', (order: Order) => {
 
 async function carryOut({ prepare, run, rate, count, reach: target, stop }: Order): Promise<void> {
   if (prepare) {
-    const { scenario, ports, sessions, loops: many } = prepare;
+    const { scenario, ports, sessions, loops: many, awake = false } = prepare;
     if (prepare.rate !== undefined) arrivals = new Arrivals(prepare.rate);
     for (let at = 0; at < many; at++) {
       const connection = await Connection.open(ports[at % ports.length]!);
       clients.push({ loop: SCENARIOS[scenario](at, many, sessions), connection });
     }
+    if (awake) stayAwake();
     process.send!({ prepare: true });
   }
   if (run) {
@@ -90,6 +96,10 @@ async function carryOut({ prepare, run, rate, count, reach: target, stop }: Orde
 
 async function runLoop(client: Client): Promise<void> {
   while (!stopped) await send(client, performance.now());
+}
+
+function stayAwake(): void {
+  if (!stopped) setImmediate(stayAwake);
 }
 
 /** Sends what is due next with whoever has been free for longest, until told to stop; then awaits what is in flight. */
