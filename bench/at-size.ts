@@ -5,7 +5,7 @@ import { Cleanup } from '../src/ops/cleanup.ts';
 import type { BenchEnvironment } from './environment.ts';
 import { measure, type Figures } from './measure.ts';
 import type { Server } from './processes.ts';
-import { table } from './table.ts';
+import { FIGURE_COLUMNS, figureCells, table } from './table.ts';
 
 const FEW = 1_000;
 const EXPIRED = 1_000_000;
@@ -34,7 +34,7 @@ export async function atSize(
     const from = await walPosition(environment);
     const seen = await of(many);
     const refreshes = seen.rate * (SPAN.warmUp + SPAN.count.seconds);
-    return [...row(seen), (((await walPosition(environment)) - from) / refreshes).toFixed(0)];
+    return [...figureCells(seen), (((await walPosition(environment)) - from) / refreshes).toFixed(0)];
   };
 
   say(`filling a table of ${sessions.toLocaleString('en')}`);
@@ -53,9 +53,9 @@ export async function atSize(
   // The tokens of before have been exchanged.
   await environment.fill(LIVE_BESIDE, { expired: EXPIRED });
   const [during, deleted, seconds] = await whileCleaning(environment, server);
-  rows.push([...row(before), ''], [...row(during), '']);
+  rows.push([...figureCells(before), ''], [...figureCells(during), '']);
   const names = ['a thousand', sessions.toLocaleString('en'), 'before clean-up', 'during it'];
-  const head = ['', 'refreshes/s', 'p50 ms', 'p99 ms', 'CPU µs', 'database CPU µs', 'WAL bytes'];
+  const head = ['', 'refreshes/s', ...FIGURE_COLUMNS, 'WAL bytes'];
   const bytes = ({ table: own, indexes }: { table: string; indexes: string }): string =>
     [own, indexes].map((each) => (Number(each) / sessions).toFixed(0)).join(' + ');
   process.stdout.write(
@@ -96,14 +96,4 @@ async function whileCleaning(
 async function walPosition(environment: BenchEnvironment): Promise<number> {
   const [at] = await environment.query<{ bytes: string }>(`SELECT pg_current_wal_lsn() - '0/0' AS bytes`);
   return Number(at!.bytes);
-}
-
-function row({ rate, p50, p99, serverCpu, databaseCpu }: Figures): string[] {
-  return [
-    Math.round(rate).toLocaleString('en'),
-    p50.toFixed(1),
-    p99.toFixed(1),
-    serverCpu.toFixed(0),
-    databaseCpu.toFixed(0),
-  ];
 }

@@ -7,8 +7,8 @@ import { BenchEnvironment } from './environment.ts';
 import { measure, median, type Figures, type Span } from './measure.ts';
 import { stopProcess, type Server } from './processes.ts';
 import { machine } from './report.ts';
-import { CLIENT, tokenOf } from './sessions.ts';
-import { table } from './table.ts';
+import { CLIENT, CLIENT_CREDENTIALS, tokenOf } from './sessions.ts';
+import { FIGURE_COLUMNS, figureCells, table } from './table.ts';
 
 /**
  * The service beside others that rotate refresh tokens: `npm run bench:peers`, about six minutes. The same client, load and
@@ -53,14 +53,10 @@ try {
       seen.set(name, [...(seen.get(name) ?? []), figures]);
     };
     const service = await environment.service();
-    for (const scenario of ['rotate-oauth', 'rotate-body'] as const) {
-      await environment.fill(SESSIONS + 1, { bound: scenario === 'rotate-oauth' });
-      await take(
-        scenario === 'rotate-oauth' ? 'Ratchet, /oauth/token' : 'Ratchet, /auth/refresh',
-        service,
-        scenario,
-      );
-    }
+    await environment.fill(SESSIONS + 1, { bound: true });
+    await take('Ratchet, /oauth/token', service, 'rotate-oauth');
+    await environment.fill(SESSIONS);
+    await take('Ratchet, /auth/refresh', service, 'rotate-body');
     await stopProcess(service.process);
     for (const [name, script] of Object.entries(PEERS)) {
       const settings = { NODE_ENV: 'production', SEED: seed };
@@ -73,27 +69,10 @@ try {
   const best = median(own!);
   const rows = [...seen].map(([name, rounds]) => {
     const figures = median(rounds);
-    return [
-      name,
-      Math.round(figures.rate).toLocaleString('en'),
-      (best.rate / figures.rate).toFixed(1),
-      figures.p50.toFixed(1),
-      figures.p99.toFixed(1),
-      figures.serverCpu.toFixed(0),
-      figures.databaseCpu.toFixed(0),
-      figures.memory.toFixed(0),
-    ];
+    const [rate, ...others] = figureCells(figures);
+    return [name, rate!, (best.rate / figures.rate).toFixed(1), ...others];
   });
-  const head = [
-    '',
-    'refreshes/s',
-    'the first is … times',
-    'p50 ms',
-    'p99 ms',
-    'CPU µs',
-    'database CPU µs',
-    'RSS MB',
-  ];
+  const head = ['', 'refreshes/s', 'the first is … times', ...FIGURE_COLUMNS];
   process.stdout.write(`\nOn ${await machine(environment)}:\n\n${table(head, rows)}\n`);
 } finally {
   await environment.clear();
@@ -105,7 +84,7 @@ async function proveRotation(name: string, server: Server): Promise<void> {
   const exchange = async (): Promise<{ status: number; body: Record<string, string> }> => {
     const answer = await fetch(`http://127.0.0.1:${server.port}/oauth/token`, {
       method: 'POST',
-      headers: { authorization: `Basic ${Buffer.from(`${CLIENT.id}:${CLIENT.secret}`).toString('base64')}` },
+      headers: { authorization: `Basic ${CLIENT_CREDENTIALS}` },
       body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: tokens.at(-1)! }),
     });
     return { status: answer.status, body: (await answer.json()) as Record<string, string> };

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { Figures } from './measure.ts';
 import type { BenchEnvironment } from './environment.ts';
-import { table } from './table.ts';
+import { FIGURE_COLUMNS, figureCells, table } from './table.ts';
 
 /** Something that the service is to keep up with, and whether it does. */
 export interface Claim {
@@ -60,18 +60,8 @@ function markdown({ machine: where, rows, claims }: Report): string {
     `On ${where}:`,
     '',
     table(
-      ['', 'load', 'sessions', 'answers/s', 'p50 ms', 'p99 ms', 'CPU µs', 'database CPU µs', 'RSS MB'],
-      rows.map((row) => [
-        row.name,
-        row.scenario,
-        row.sessions.toLocaleString('en'),
-        Math.round(row.rate).toLocaleString('en'),
-        row.p50.toFixed(1),
-        row.p99.toFixed(1),
-        row.serverCpu.toFixed(0),
-        row.databaseCpu.toFixed(0),
-        row.memory.toFixed(0),
-      ]),
+      ['', 'load', 'sessions', 'answers/s', ...FIGURE_COLUMNS],
+      rows.map((row) => [row.name, row.scenario, row.sessions.toLocaleString('en'), ...figureCells(row)]),
     ),
     '',
     table(

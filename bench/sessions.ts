@@ -14,6 +14,9 @@ export const DEADLINE = 4_000_000_000;
 /** The client whose the sessions of a table of bound ones are. */
 export const CLIENT = { id: 'bench', secret: 'bench-client-secret-of-at-least-32-characters' };
 
+/** What it sends to say who it is (RFC 7617). */
+export const CLIENT_CREDENTIALS = Buffer.from(`${CLIENT.id}:${CLIENT.secret}`).toString('base64');
+
 const ROWS_A_STATEMENT = 1_000_000;
 
 /** The refresh token of a generation of the session at `index`. */

@@ -1,4 +1,4 @@
-import { CLIENT, SERVICE_KEY, idOf, tokenOf } from '../sessions.ts';
+import { CLIENT_CREDENTIALS, SERVICE_KEY, idOf, tokenOf } from '../sessions.ts';
 import { post, type Answer } from './connection.ts';
 
 /** One closed loop: what it sends next, and what it makes of the answer. */
@@ -45,11 +45,9 @@ export type ScenarioName = keyof typeof SCENARIOS;
 
 const TABS = 8;
 
-const BASIC = Buffer.from(`${CLIENT.id}:${CLIENT.secret}`).toString('base64');
-
 /** What CLIENT sends, authenticated. */
 function form(path: string, body: string): string {
-  return post(path, body, `authorization: Basic ${BASIC}\r\n`).replace(
+  return post(path, body, `authorization: Basic ${CLIENT_CREDENTIALS}\r\n`).replace(
     'application/json',
     'application/x-www-form-urlencoded',
   );
