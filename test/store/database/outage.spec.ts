@@ -174,11 +174,7 @@ describe('a statement', () => {
     ['statement_timeout', /57014/],
     ['lock_timeout', /55P03/],
   ])('that waits for a row longer than %s may be sent again', async (timeout, said) => {
-    const { session } = await new PrismaSessionRegistry(
-      database,
-      new PrismaBulkRevocations(database),
-      BATCH_SIZE,
-    ).open(newSession());
+    const { session } = await registryOn(database).open(newSession());
     const other = await server.connect();
     await other.query('BEGIN');
     await other.query('SELECT FROM public.sessions FOR UPDATE');
@@ -197,11 +193,7 @@ describe('a statement', () => {
   });
 
   test('that waits for a row is given up on before the client gives up on us', async () => {
-    const { session } = await new PrismaSessionRegistry(
-      database,
-      new PrismaBulkRevocations(database),
-      BATCH_SIZE,
-    ).open(newSession());
+    const { session } = await registryOn(database).open(newSession());
     const other = await server.connect();
     await other.query('BEGIN');
     await other.query('SELECT FROM public.sessions FOR UPDATE');
@@ -217,11 +209,7 @@ describe('a statement', () => {
     const url = new URL(server.url);
     url.searchParams.set('options', '-c search_path=public -c default_transaction_read_only=on');
     const standby = await Database.open({ kind: 'postgresql', url: url.toString() });
-    const failure: unknown = await new PrismaSessionRegistry(
-      standby,
-      new PrismaBulkRevocations(standby),
-      BATCH_SIZE,
-    )
+    const failure: unknown = await registryOn(standby)
       .open(newSession())
       .catch((error: unknown) => error);
     await standby.close();
@@ -290,3 +278,7 @@ describe('what is thrown elsewhere', () => {
     await database.close();
   });
 });
+
+function registryOn(database: Database): PrismaSessionRegistry {
+  return new PrismaSessionRegistry(database, new PrismaBulkRevocations(database), BATCH_SIZE);
+}
