@@ -117,3 +117,13 @@ export class Batch<Item, Result> {
     }
   }
 }
+
+/** Of what a statement gave, the item of each key, in the order of the keys; undefined where there is none. */
+export function inOrderOf<Item>(
+  keys: readonly string[],
+  items: readonly Item[],
+  keyOf: (item: Item) => string,
+): (Item | undefined)[] {
+  const found = new Map(items.map((item) => [keyOf(item), item]));
+  return keys.map((key) => found.get(key));
+}

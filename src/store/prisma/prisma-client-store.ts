@@ -3,7 +3,7 @@ import { CLIENT_ID, type Client, type ClientChange, type NewClient } from '../..
 import { Prisma } from '../../generated/prisma/client.js';
 import { ClientStore, type SecretChange } from '../client-store.js';
 import { Database } from '../database/database.js';
-import { Batch, sharedBy } from './batch.js';
+import { Batch, inOrderOf, sharedBy } from './batch.js';
 import { PrismaBulkRevocations } from './prisma-bulk-revocations.js';
 
 /** The most clients in one SELECT. */
@@ -101,8 +101,7 @@ export class PrismaClientStore extends ClientStore {
     const clients = await this.query(
       Prisma.sql`SELECT ${CLIENT_COLUMNS} FROM clients WHERE id = ANY(${ids}::text[])`,
     );
-    const found = new Map(clients.map((client) => [client.id, client]));
-    return ids.map((id) => found.get(id));
+    return inOrderOf(ids, clients, ({ id }) => id);
   }
 
   private query(sql: Prisma.Sql): Promise<Client[]> {

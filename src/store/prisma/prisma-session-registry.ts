@@ -1,7 +1,7 @@
 import type { Snapshot } from '../../core/session.js';
 import { Prisma } from '../../generated/prisma/client.js';
 import type { Database } from '../database/database.js';
-import { Batch, sharedBy } from './batch.js';
+import { Batch, inOrderOf, sharedBy } from './batch.js';
 import type { PrismaBulkRevocations } from './prisma-bulk-revocations.js';
 import {
   SessionRegistry,
@@ -105,8 +105,8 @@ export class PrismaSessionRegistry extends SessionRegistry {
         "idleTtl", "accessTokenTtl", "clientBound", "dpopJkt", extras
       FROM asked WHERE NOT "clientBound" OR "clientId" IN (SELECT id FROM present)
       RETURNING ${SESSION_COLUMNS}`);
-    const found = new Map(opened.map((snapshot) => [snapshot.session.id, snapshot]));
-    return sessions.map(({ id }) => found.get(id));
+    const ids = sessions.map(({ id }) => id);
+    return inOrderOf(ids, opened, ({ session }) => session.id);
   }
 
   // A client that is being removed is waited for: a session that it was too late for would survive it.

@@ -1,7 +1,7 @@
 import type { RefreshPolicy } from '../../core/policy.js';
 import type { Answered, RevokedBy, Snapshot } from '../../core/session.js';
 import { Prisma } from '../../generated/prisma/client.js';
-import { Batch, sharedBy } from './batch.js';
+import { Batch, inOrderOf, sharedBy } from './batch.js';
 import type { Database } from '../database/database.js';
 import {
   ANSWERED_COLUMNS,
@@ -179,8 +179,7 @@ export class PrismaSessionStore extends SessionStore {
     const { sql } = Prisma;
     const which = this.batchSize > 1 ? sql`= ANY(${ids}::uuid[])` : sql`= ${ids[0]}::uuid`;
     const rows = await this.query(sql`SELECT ${SESSIONS_READ} WHERE sessions.id ${which}`);
-    const found = new Map(rows.map((row) => [row.id, toSnapshot(row)]));
-    return ids.map((id) => found.get(id));
+    return inOrderOf(ids, rows.map(toSnapshot), ({ session }) => session.id);
   }
 
   private async one(statement: (sql: typeof Prisma.sql) => Prisma.Sql): Promise<Snapshot | undefined> {
