@@ -2,7 +2,7 @@ import { generateKeyPairSync, generateKeySync, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
-import { accessTokenClaims, seconds, type Issuance } from '../core/access-token.js';
+import { accessTokenClaims, seconds, type AccessTokenClaims, type Issuance } from '../core/access-token.js';
 import {
   mintRefreshToken,
   newHandle,
@@ -31,25 +31,38 @@ export type Particulars = Omit<Issuance, 'jti'>;
 
 /** Mints tokens for a session. */
 export abstract class TokenMint {
+  constructor(protected readonly config: Config) {}
+
   /** Throws Unavailable if nothing could be minted just now. */
   abstract ready(): void;
 
-  abstract pair(
-    snapshot: Snapshot<Answered>,
-    refreshToken: RefreshToken,
-    particulars?: Particulars,
-  ): TokenPair;
+  /** The tokens of a session, of which the refresh token says `refreshToken`. */
+  pair(snapshot: Snapshot<Answered>, refreshToken: RefreshToken, particulars: Particulars = {}): TokenPair {
+    const { session, now } = snapshot;
+    const claims = accessTokenClaims(snapshot, this.config, { ...particulars, jti: randomUUID() });
+    return {
+      accessToken: this.accessToken(claims),
+      expiresIn: Math.max(0, claims.exp - claims.iat),
+      refreshToken: this.refreshToken(refreshToken),
+      refreshTokenExpiresIn: secondsLeft(session.expiresAt, now),
+      idleExpiresIn: secondsLeft(session.idleExpiresAt, now),
+    };
+  }
+
+  protected abstract accessToken(claims: AccessTokenClaims): string;
+
+  protected abstract refreshToken(token: RefreshToken): string;
 }
 
 /** Mints the tokens that open something. */
 @Injectable()
 export class LiveMint extends TokenMint {
   constructor(
-    @Inject(CONFIG) private readonly config: Config,
+    @Inject(CONFIG) config: Config,
     private readonly signer: AccessTokenSigner,
     private readonly tokens: RefreshTokens,
   ) {
-    super();
+    super(config);
   }
 
   override ready(): void {
@@ -69,20 +82,12 @@ export class LiveMint extends TokenMint {
     return this.signer.sign(accessTokenClaims({ session: opened, now }, this.config, issuance));
   }
 
-  override pair(
-    snapshot: Snapshot<Answered>,
-    refreshToken: RefreshToken,
-    particulars: Particulars = {},
-  ): TokenPair {
-    const { session, now } = snapshot;
-    const claims = accessTokenClaims(snapshot, this.config, { ...particulars, jti: randomUUID() });
-    return {
-      accessToken: this.signer.sign(claims),
-      expiresIn: Math.max(0, claims.exp - claims.iat),
-      refreshToken: this.tokens.mint(refreshToken),
-      refreshTokenExpiresIn: secondsLeft(session.expiresAt, now),
-      idleExpiresIn: secondsLeft(session.idleExpiresAt, now),
-    };
+  protected override accessToken(claims: AccessTokenClaims): string {
+    return this.signer.sign(claims);
+  }
+
+  protected override refreshToken(token: RefreshToken): string {
+    return this.tokens.mint(token);
   }
 }
 
@@ -106,28 +111,20 @@ export class DryRunMint extends TokenMint {
     secret: generateKeySync('hmac', { length: 256 }),
   };
 
-  constructor(@Inject(CONFIG) private readonly config: Config) {
-    super();
+  constructor(@Inject(CONFIG) config: Config) {
+    super(config);
   }
 
   override ready(): void {
     // The keys are this process's own.
   }
 
-  override pair(
-    snapshot: Snapshot<Answered>,
-    refreshToken: RefreshToken,
-    particulars: Particulars = {},
-  ): TokenPair {
-    const { session, now } = snapshot;
-    const claims = accessTokenClaims(snapshot, this.config, { ...particulars, jti: randomUUID() });
-    return {
-      accessToken: this.sign({ ...claims, exp: claims.iat }),
-      expiresIn: Math.max(0, claims.exp - claims.iat),
-      refreshToken: mintRefreshToken({ ...refreshToken, handle: newHandle() }, this.refreshTokenKey),
-      refreshTokenExpiresIn: secondsLeft(session.expiresAt, now),
-      idleExpiresIn: secondsLeft(session.idleExpiresAt, now),
-    };
+  protected override accessToken(claims: AccessTokenClaims): string {
+    return this.sign({ ...claims, exp: claims.iat });
+  }
+
+  protected override refreshToken(token: RefreshToken): string {
+    return mintRefreshToken({ ...token, handle: newHandle() }, this.refreshTokenKey);
   }
 }
 
