@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { createHmac, hash, randomBytes, timingSafeEqual, type KeyObject } from 'node:crypto';
 
 /** What a refresh token says under its MAC. */
 export interface RefreshToken {
@@ -19,8 +19,8 @@ export interface RefreshTokenKey {
 }
 
 const PREFIX = 'rt1_';
-const DOMAIN = 'ratchet/refresh-token/v1';
-const SESSION_ID_DOMAIN = 'ratchet/session-id';
+const DOMAIN = 'ratchet/refresh-token/v1\0';
+const SESSION_ID_DOMAIN = Buffer.from('ratchet/session-id');
 const HANDLE_BYTES = 16;
 const PAYLOAD_BYTES = 1 + HANDLE_BYTES + 4 + 4;
 const PAYLOAD_CHARS = Math.ceil((PAYLOAD_BYTES * 4) / 3);
@@ -39,7 +39,7 @@ export function newHandle(): Buffer {
  * the database does not hold what a token needs.
  */
 export function sessionIdOf(handle: Buffer): string {
-  const id = createHash('sha256').update(SESSION_ID_DOMAIN).update(handle).digest().subarray(0, 16);
+  const id = hash('sha256', Buffer.concat([SESSION_ID_DOMAIN, handle]), 'buffer').subarray(0, 16);
   id[6] = (id[6]! & 0x0f) | 0x80;
   id[8] = (id[8]! & 0x3f) | 0x80;
   const hex = id.toString('hex');
@@ -88,7 +88,7 @@ export function readRefreshToken(text: string, keys: readonly RefreshTokenKey[])
 }
 
 function mac(text: string, key: RefreshTokenKey): string {
-  return createHmac('sha256', key.secret).update(DOMAIN).update('\0').update(text).digest('base64url');
+  return createHmac('sha256', key.secret).update(DOMAIN + text).digest('base64url');
 }
 
 function sameCharacters(expected: string, given: string): boolean {
