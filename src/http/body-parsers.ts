@@ -15,16 +15,21 @@ const TOO_DEEP = { in: 'body', message: `the body is nested deeper than ${MAX_DE
 
 /**
  * Reads JSON and forms in UTF-8, each only where the path's API reads it; any other media type is answered 415 unread.
- * An empty body of the right type is no body.
+ * An empty body is no body, of whatever type it says that it is: `axios.post(url, null)` says that it is a form.
  */
 export function readBodies(server: FastifyInstance, apis: MountedApis): void {
   const parseJson = server.getDefaultJsonParser('error', 'error');
   server.removeAllContentTypeParsers();
+  server.addHook('onRequest', ({ raw: { headers } }, _reply, done) => {
+    if (headers['content-length'] === '0') delete headers['content-type'];
+    done();
+  });
   const addParser = (type: MountedApi['reads'], parse: Parse, limit = {}): void => {
     server.addContentTypeParser(type, { parseAs: 'string', ...limit }, (request, text, done) => {
-      if (apis.of(request).reads !== type) done(new RefusalException({ reason: 'unsupported_media_type' }));
+      if (text === '') done(null, undefined);
+      else if (apis.of(request).reads !== type)
+        done(new RefusalException({ reason: 'unsupported_media_type' }));
       else if (!isUtf8(request)) done(new RefusalException(FOREIGN_CHARSET));
-      else if (text === '') done(null, undefined);
       else parse(request, text as string, done);
     });
   };
