@@ -76,6 +76,7 @@ export type RefusalDetail =
   /** origin_not_allowed: which rule said no. */
   | 'sec_fetch_site'
   | 'origin_header'
+  | 'preflight'
   /** rate_limited: whose limit it was. */
   | 'address_limit'
   | 'service_key_limit'

@@ -2,12 +2,17 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
 import type { Config } from '../config/config.js';
 import { parseUrl } from '../config/text.js';
-import type { RefusalDetail } from '../core/refusal.js';
+import type { Flaw, RefusalDetail } from '../core/refusal.js';
 import { RefusalException } from './errors/http-refusal.js';
 import type { RefreshCookie } from './refresh-cookie.js';
 import { pathOf } from './mounted-apis.js';
+import { recordOf } from './request-record.js';
 
-const OWN_HEADERS = ['content-type', 'authorization', 'x-request-id'];
+/** Its own, and what frontends' libraries send whatever they call (axios, jQuery, W3C Trace Context). */
+const OWN_HEADERS = [
+  ...['content-type', 'authorization', 'x-request-id', 'x-requested-with'],
+  ...['traceparent', 'tracestate'],
+];
 const COMMON = {
   methods: ['GET', 'POST'],
   exposedHeaders: [
@@ -18,13 +23,21 @@ const COMMON = {
 };
 
 const FOR_ALL = { 'access-control-allow-origin': '*', 'cross-origin-resource-policy': 'cross-origin' };
+/** Nobody but who looks for the reason sees it: a browser gives no page the answer of a preflight. */
+const NOT_LISTED: Flaw = {
+  in: 'header',
+  name: 'origin',
+  message: 'is not in ALLOWED_ORIGINS, nor for a dry run in PLAYGROUND_ORIGINS',
+};
+/** What a client writes is its own to make long. */
+const MAX_ORIGIN_CHARS = 200;
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** What the contracts' frontends send. */
 export interface Frontends {
   /** The refresh cookies. */
   readonly cookies: readonly RefreshCookie[];
-  /** Headers beside content-type, authorization and x-request-id. */
+  /** Headers beside OWN_HEADERS. */
   readonly headers: readonly string[];
   /** The paths that know `dryRun`. */
   readonly dryRunPaths: readonly string[];
@@ -49,7 +62,10 @@ export function guardOrigins(app: NestFastifyApplication, config: Config, fronte
   if (config.allowedOrigins.length + config.playgroundOrigins.length > 0) app.enableCors(delegate as never);
   server.addHook('onRequest', (request, _reply, done) => {
     const detail = ruleAgainst(request, config, frontends);
-    done(detail && new RefusalException({ reason: 'origin_not_allowed', detail }));
+    if (!detail) return done();
+    recordOf(request).origin = request.headers.origin?.slice(0, MAX_ORIGIN_CHARS);
+    const flaws = detail === 'preflight' && { flaws: [NOT_LISTED] };
+    done(new RefusalException({ reason: 'origin_not_allowed', detail, ...flaws }));
   });
 }
 
@@ -63,6 +79,8 @@ function ruleAgainst(
   { allowedOrigins }: Config,
   { cookies }: Frontends,
 ): RefusalDetail | undefined {
+  // A preflight that is granted has been answered by now.
+  if (isPreflight(request)) return isPublic(request) ? undefined : 'preflight';
   if (SAFE_METHODS.has(request.method)) return undefined;
   // Without the cookie it does nothing in its user's name that its sender could not do alone.
   const cookie = cookies.find((candidate) => candidate.mayBeIn(request));
@@ -79,6 +97,10 @@ function ruleAgainst(
 /** What anyone may read from anywhere: metadata, the keys, and the OpenAPI documents. */
 function isPublic({ method, url }: FastifyRequest): boolean {
   return SAFE_METHODS.has(method) && /^\/(\.well-known\/|docs\/[^/?]+\.json(\?|$))/.test(url);
+}
+
+function isPreflight({ method, headers }: FastifyRequest): boolean {
+  return method === 'OPTIONS' && Boolean(headers.origin && headers['access-control-request-method']);
 }
 
 function corsFor(request: FastifyRequest, config: Config, { headers, dryRunPaths }: Frontends): object {

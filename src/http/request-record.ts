@@ -9,6 +9,8 @@ export interface RequestRecord {
   outcome?: string;
   reason?: string;
   detail?: RefusalDetail;
+  /** The origin that was turned away, cut short; undefined where the browser did not say. */
+  origin?: string | undefined;
   sessionId?: string;
   /** Whose session it is, and which client's; of the contracts, the subject where that may point at an attack. */
   subject?: string;

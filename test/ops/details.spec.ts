@@ -136,7 +136,13 @@ describe('an operator who looks into the log', () => {
     const from = (headers: Record<string, string>): Promise<Response> =>
       fetch(`${service.url}/auth/refresh`, { method: 'POST', headers: { cookie, ...headers } });
     expect((await lineOf(from({ 'sec-fetch-site': 'cross-site' })))['detail']).toBe('sec_fetch_site');
-    expect((await lineOf(from({ origin: 'https://evil.example' })))['detail']).toBe('origin_header');
+    const evil = { origin: 'https://evil.example' };
+    expect(await lineOf(from(evil))).toMatchObject({ detail: 'origin_header', ...evil });
+    const asking = fetch(`${service.url}/auth/refresh`, {
+      method: 'OPTIONS',
+      headers: { ...evil, 'access-control-request-method': 'POST' },
+    });
+    expect(await lineOf(asking)).toMatchObject({ status: 403, detail: 'preflight', ...evil });
     const { refreshToken } = await service.open();
     const authorization = `Bearer ${accessToken}`;
     expect(

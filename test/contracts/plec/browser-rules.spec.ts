@@ -153,6 +153,20 @@ describe('a browser', () => {
     expect(response.headers.get('vary')).toMatch(/origin/i);
   });
 
+  test('may send what frontends’ libraries put into a request', async () => {
+    const allowed = (await preflight(APP, '/auth/refresh')).headers.get('access-control-allow-headers');
+    for (const header of ['x-requested-with', 'authorization', 'traceparent', 'tracestate'])
+      expect(allowed).toContain(header);
+  });
+
+  test('is told why not, where its developers look', async () => {
+    const response = await preflight('https://evil.example', '/auth/refresh');
+    expect([response.status, await response.json()]).toMatchObject([
+      403,
+      { code: 'ORIGIN_NOT_ALLOWED', details: { origin: [expect.stringContaining('ALLOWED_ORIGINS')] } },
+    ]);
+  });
+
   test.each(['https://evil.example', 'null', `${APP}.evil.example`, 'http://app.example.com'])(
     'is told nothing for %s',
     async (origin) => {
