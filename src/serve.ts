@@ -32,6 +32,7 @@ async function start(): Promise<void> {
   const config = readConfig(process.env, CONTRACTS, everyContract);
   const app = await createApp(config);
   logCrashes(app.log);
+  for (const line of config.misspelt) app.log.warn(line);
   stopOnSignal(app, config);
   await app.nest.listen(config.port, config.host);
   // Whoever reads it may have gone: no reason to go as well.

@@ -50,6 +50,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** How the log names subjects: as they are, by a keyed hash, or not at all. */
   readonly logSubjects: 'plain' | 'hashed' | 'off';
+  /** A line for each variable of the environment that is probably a setting whose name is misspelt. */
+  readonly misspelt: readonly string[];
 }
 
 /** PostgreSQL at a URL, which may name several hosts, or PostgreSQL in this process with its files in a folder. */
@@ -123,6 +125,10 @@ export interface Lifetimes {
 /** How refresh cookies are written. */
 export interface CookieConfig {
   readonly prefix: '' | '__Host-' | '__Secure-';
+  /** The refresh cookie's name, where it is not to be its contract's. */
+  readonly name?: string;
+  /** Where it is sent, if not where its contract is. */
+  readonly path?: string;
   readonly domain?: string;
   readonly sameSite: 'Strict' | 'Lax' | 'None';
   /** Whether a browser keeps one for each site that the service is embedded in (CHIPS). */

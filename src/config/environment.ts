@@ -39,7 +39,7 @@ export function readConfig(
   inEmbeddedMode: readonly ContractMount[] = [PLEC],
 ): Config {
   const settings = new Settings(environment);
-  const production = settings.text('NODE_ENV') === 'production';
+  const production = isProduction(settings);
   const database = databaseOf(settings, production);
   const secrets = database?.kind === 'embedded' ? embeddedSecrets(settings, database.directory) : undefined;
   const host = settings.text('HOST') ?? (production ? '0.0.0.0' : '127.0.0.1');
@@ -87,6 +87,7 @@ export function readConfig(
     },
     logSubjects: settings.choice('LOG_SUBJECTS', 'plain', ['plain', 'hashed', 'off']),
     logLevel: logLevelOf(settings),
+    misspelt: settings.misspelt(),
   };
   if (settings.mistakes.length > 0) throw new ConfigError(settings.mistakes);
   return deepFreeze(config as unknown as Config);
@@ -95,7 +96,7 @@ export function readConfig(
 /** Only the database that `environment` describes, for whoever needs no other setting. @throws ConfigError */
 export function readDatabase(environment: Readonly<Record<string, string | undefined>>): DatabaseConfig {
   const settings = new Settings(environment);
-  const database = databaseOf(settings, settings.text('NODE_ENV') === 'production');
+  const database = databaseOf(settings, isProduction(settings));
   if (!database) throw new ConfigError(settings.mistakes);
   return database;
 }
@@ -109,6 +110,14 @@ export function readWorkers(
 ): Pick<Config, 'workers' | 'logLevel'> {
   const settings = new Settings(environment);
   return { workers: workersOf(settings), logLevel: logLevelOf(settings) };
+}
+
+/** Libraries heed this one word alone, and a server that was meant for production would start without its rules. */
+function isProduction(settings: Settings): boolean {
+  const text = settings.text('NODE_ENV');
+  if (text !== 'production' && /^prod/i.test(text ?? ''))
+    settings.mistake('NODE_ENV', `"${text}" is not known; did you mean production?`, undefined);
+  return text === 'production';
 }
 
 function workersOf(settings: Settings, database?: DatabaseConfig): number {

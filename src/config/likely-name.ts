@@ -19,6 +19,13 @@ export function likelyName(name: string, known: readonly string[]): string | und
   return nearest && nearest.changes <= given.length / 2 ? nearest.candidate : undefined;
 }
 
+/** The one of `known` that `name` misspells by a letter in five; undefined if it is too unlike them all. */
+export function misspeltName(name: string, known: readonly string[]): string | undefined {
+  const given = letters(name);
+  const most = Math.floor(given.length / 5);
+  return known.find((candidate) => changesBetween(given, letters(candidate)) <= most);
+}
+
 function letters(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, '');
 }

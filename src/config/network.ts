@@ -56,9 +56,11 @@ export function readOrigins(settings: Settings, name: string): string[] {
   });
 }
 
-/** COOKIE_PREFIX, COOKIE_DOMAIN, COOKIE_SAMESITE and COOKIE_PARTITIONED, for a service that clients reach as `issuer`. */
+/** The settings that begin with COOKIE_, for a service that clients reach as `issuer`. */
 export function readCookie(settings: Settings, issuer: string): CookieConfig {
   const prefix = settings.choice('COOKIE_PREFIX', '', ['', '__Host-', '__Secure-'] as const);
+  const name = settings.text('COOKIE_NAME');
+  const path = settings.text('COOKIE_PATH');
   const domain = settings.text('COOKIE_DOMAIN');
   const sameSite = settings.choice('COOKIE_SAMESITE', 'Strict', ['Strict', 'Lax', 'None'] as const);
   const partitioned = settings.choice('COOKIE_PARTITIONED', 'off', ['on', 'off'] as const) === 'on';
@@ -70,6 +72,16 @@ export function readCookie(settings: Settings, issuer: string): CookieConfig {
     );
   if (domain && !/^\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(domain))
     settings.mistake('COOKIE_DOMAIN', `"${domain}" is not a domain`, undefined);
+  if (name && !/^(?!__)[A-Za-z0-9_.-]{1,64}$/.test(name))
+    settings.mistake(
+      'COOKIE_NAME',
+      `"${name}" is not 1 to 64 of A-Z a-z 0-9 _ . -; what it begins with beyond that, COOKIE_PREFIX says`,
+      undefined,
+    );
+  if (path && path !== '/' && !isPlainPath(path))
+    settings.mistake('COOKIE_PATH', `"${path}" is not / or a path such as /auth`, undefined);
+  if (prefix === '__Host-' && path && path !== '/')
+    settings.mistake('COOKIE_PATH', 'can only be / with COOKIE_PREFIX=__Host-', undefined);
   // Browsers want it of a prefix, of None and of Partitioned. As for an https issuer: behind a proxy or for a login
   // backend beside the service, requests for all the world come over plain HTTP and name this machine as their host.
   const alwaysSecure = isHttps(issuer) || prefix !== '' || sameSite === 'None' || partitioned;
@@ -78,6 +90,8 @@ export function readCookie(settings: Settings, issuer: string): CookieConfig {
     sameSite,
     partitioned,
     alwaysSecure,
+    ...(name && { name }),
+    ...(path && { path }),
     ...(domain && { domain: domain.replace(/^\./, '').toLowerCase() }),
   };
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { formatDuration, parseDuration } from './duration.js';
+import { misspeltName } from './likely-name.js';
 
 /** The settings that hold secrets: each may also be the text of a file, which the setting's name and `_FILE` names. */
 const SECRETS = [
@@ -15,6 +16,7 @@ const SECRETS = [
 export class Settings {
   readonly mistakes: string[] = [];
   private readonly secrets = new Map<string, string>();
+  private readonly asked = new Set<string>();
 
   constructor(private readonly environment: Readonly<Record<string, string | undefined>>) {
     for (const name of SECRETS) this.readFile(name);
@@ -22,6 +24,7 @@ export class Settings {
 
   /** The setting's text without surrounding blanks; undefined if it is absent or empty. */
   text(name: string): string | undefined {
+    this.asked.add(name);
     return this.secrets.get(name) ?? (this.environment[name]?.trim() || undefined);
   }
 
@@ -86,6 +89,15 @@ export class Settings {
   mistake<T>(name: string, sentence: string, otherwise: T): T {
     this.mistakes.push(`${name}: ${sentence}`);
     return otherwise;
+  }
+
+  /** A line for each variable that nobody has asked for and that is a setting's name but for a letter or two. */
+  misspelt(): string[] {
+    const names = [...this.asked];
+    return Object.keys(this.environment).flatMap((given) => {
+      const meant = this.asked.has(given) ? undefined : misspeltName(given, names);
+      return meant === undefined ? [] : [`${given} is no setting; did you mean ${meant}?`];
+    });
   }
 
   private readFile(name: string): void {

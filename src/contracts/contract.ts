@@ -80,7 +80,10 @@ export class Mount implements MountedApi {
     this.root = isInPrefix ? origin : origin + this.issuerPath;
     this.reads = reads;
     this.errors = errors;
-    this.cookie = cookie === undefined ? undefined : new RefreshCookie(cookie, this.folder, config.cookie);
+    this.cookie =
+      cookie === undefined
+        ? undefined
+        : new RefreshCookie(config.cookie.name ?? cookie, this.folder, config.cookie);
     this.accessCookie = definition.accessCookie?.(config, this.settings);
     this.routes = Object.fromEntries(routes.map(({ path, method }) => [path, [method]]));
     const canRunDry = config.dryRun === 'off' ? [] : routes.filter(({ dryRun }) => dryRun);

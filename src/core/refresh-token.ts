@@ -88,7 +88,9 @@ export function readRefreshToken(text: string, keys: readonly RefreshTokenKey[])
 }
 
 function mac(text: string, key: RefreshTokenKey): string {
-  return createHmac('sha256', key.secret).update(DOMAIN + text).digest('base64url');
+  return createHmac('sha256', key.secret)
+    .update(DOMAIN + text)
+    .digest('base64url');
 }
 
 function sameCharacters(expected: string, given: string): boolean {

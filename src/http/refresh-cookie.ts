@@ -15,9 +15,11 @@ const MOST_TWINS = 8;
 export class RefreshCookie {
   /** The name with the configured prefix. */
   readonly name: string;
-  private readonly path: string;
+  /** Where it is sent, and before that where twins of it may be. */
+  private readonly paths: readonly [string, ...string[]];
   private readonly attributes: string;
 
+  /** @param path where it is sent unless COOKIE_PATH says otherwise */
   constructor(
     name: string,
     path: string,
@@ -25,8 +27,11 @@ export class RefreshCookie {
   ) {
     this.name = config.prefix + name;
     // A __Host- cookie is one only with Path=/ (RFC 6265bis section 4.1.3.2).
-    this.path = config.prefix === '__Host-' ? '/' : path;
-    this.attributes = this.attributesAt(config.domain, config.partitioned);
+    const sentAt = config.prefix === '__Host-' ? '/' : (config.path ?? path);
+    // From before COOKIE_PATH was set, or from a server that renders pages and passes it on.
+    const elsewhere = config.prefix === '__Host-' ? [] : ['/', path].filter((other) => other !== sentAt);
+    this.paths = [sentAt, ...new Set(elsewhere)];
+    this.attributes = this.attributesAt(sentAt, config.domain, config.partitioned);
   }
 
   /** A Set-Cookie value that hands `token` over for `maxAge` seconds; `secure` as mustBeSecure says. */
@@ -41,13 +46,14 @@ export class RefreshCookie {
 
   /**
    * Set-Cookie values that clear its twins: what a browser may hold under the same name beside it, from before
-   * COOKIE_DOMAIN or COOKIE_PARTITIONED was changed, or from a neighbour. To be sent ahead of it: a browser that does
+   * COOKIE_DOMAIN, COOKIE_PATH or COOKIE_PARTITIONED was changed, or from a neighbour. To be sent ahead of it: a browser that does
    * not know Partitioned takes one of them for the cookie itself.
    */
   clearTwins(request: FastifyRequest, secure = true): string[] {
     const domains = this.config.prefix === '__Host-' ? [] : domainsOf(request.hostname);
     return [undefined, ...domains]
-      .flatMap((domain) => [true, false].map((partitioned) => this.attributesAt(domain, partitioned)))
+      .flatMap((domain) => this.paths.map((path) => [path, domain] as const))
+      .flatMap(([path, domain]) => [true, false].map((how) => this.attributesAt(path, domain, how)))
       .filter((attributes) => attributes !== this.attributes)
       .map((attributes) => `${this.name}=; Max-Age=0${attributes}${secure ? '; Secure' : ''}`);
   }
@@ -77,10 +83,10 @@ export class RefreshCookie {
     return request.headers.cookie?.includes(this.name) ?? false;
   }
 
-  private attributesAt(domain: string | undefined, partitioned: boolean): string {
+  private attributesAt(path: string, domain: string | undefined, partitioned: boolean): string {
     const where = domain === undefined ? '' : `; Domain=${domain}`;
     const how = `HttpOnly; SameSite=${this.config.sameSite}${partitioned ? '; Partitioned' : ''}`;
-    return `; Path=${this.path}${where}; ${how}`;
+    return `; Path=${path}${where}; ${how}`;
   }
 }
 

@@ -45,6 +45,16 @@ describe('each message says what to mend:', () => {
     [{ SERVICE_KEYS: ',' }, /^SERVICE_KEYS: is not set/],
     [{ SERVICE_KEYS: `login:a blank that no bearer token can have in it` }, /^SERVICE_KEYS: /],
     [{ SERVICE_KEYS: `login:${'é'.repeat(40)}` }, /^SERVICE_KEYS: /],
+    [{ NODE_ENV: 'prod' }, 'NODE_ENV: "prod" is not known; did you mean production?'],
+    [{ NODE_ENV: 'Production' }, 'NODE_ENV: "Production" is not known; did you mean production?'],
+    [{ COOKIE_NAME: 'a b' }, /^COOKIE_NAME: "a b" is not 1 to 64 of/],
+    [{ COOKIE_NAME: '__Host-rt' }, /^COOKIE_NAME: .* COOKIE_PREFIX says/],
+    [{ COOKIE_PATH: 'auth' }, 'COOKIE_PATH: "auth" is not / or a path such as /auth'],
+    [{ COOKIE_PATH: '/; Domain=a' }, /^COOKIE_PATH: /],
+    [
+      { COOKIE_PATH: '/auth', COOKIE_PREFIX: '__Host-' },
+      'COOKIE_PATH: can only be / with COOKIE_PREFIX=__Host-',
+    ],
     [{ CONTRACTS: 'plek' }, 'CONTRACTS: "plek" is not a contract; there are plec, watchr'],
     [{ CONTRACTS: 'plec@watchr' }, 'CONTRACTS: the prefix "watchr" is not a path such as /watchr'],
     [{ CONTRACTS: 'plec@/' }, 'CONTRACTS: the prefix "/" is not a path such as /watchr'],
@@ -137,6 +147,32 @@ describe('each message says what to mend:', () => {
       expect.stringMatching(/^TRUST_PROXY: .*is not a number of hops, an address, a network/),
     ]);
   });
+});
+
+test.each([
+  ['RATE_LIMIT_ADDRESS', 'RATE_LIMIT_PER_ADDRESS'],
+  ['COOKIE_SAME_SITE', 'COOKIE_SAMESITE'],
+  ['COOKIE_PREFX', 'COOKIE_PREFIX'],
+  ['ALLOWED_ORIGIN', 'ALLOWED_ORIGINS'],
+  ['TRUSTED_PROXY', 'TRUST_PROXY'],
+  ['cookie_path', 'COOKIE_PATH'],
+])('%s is told of %s, and the service starts', (given, meant) => {
+  expect(read({ [given]: '1' }).misspelt).toEqual([`${given} is no setting; did you mean ${meant}?`]);
+});
+
+test('what other programs read is nobody’s mistake', () => {
+  const others = [
+    'HOSTNAME',
+    'HOME',
+    'PATH',
+    'LOGNAME',
+    'DATABASE_URL_TEST',
+    'NODE_OPTIONS',
+    'NODE_EXTRA_CA_CERTS',
+  ];
+  const kubernetes = ['RATCHET_PORT', 'RATCHET_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT'];
+  const environment = Object.fromEntries([...others, ...kubernetes].map((name) => [name, 'x']));
+  expect(read({ ...environment, DATA_DIR: './data', SERVICE_KEYS_FILE: '' }).misspelt).toEqual([]);
 });
 
 describe('a secret', () => {

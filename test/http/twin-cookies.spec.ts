@@ -36,13 +36,16 @@ class Browser {
 const bed = useDatabase();
 const atHost = (): Promise<TestService> => bed.start();
 const atDomain = (): Promise<TestService> => bed.start({ COOKIE_DOMAIN: 'Example.com' });
+const atRoot = (): Promise<TestService> => bed.start({ COOKIE_PATH: '/' });
 const generationOf = async ({ session }: OpenedSession): Promise<unknown> =>
   (await bed.database.query('SELECT generation, revoked_by FROM sessions WHERE id = $1', [session.id]))[0];
 
 describe.each([
-  ['set', atHost, atDomain],
-  ['taken back', atDomain, atHost],
-])('when COOKIE_DOMAIN was %s', (_what, startBefore, startAfter) => {
+  ['COOKIE_DOMAIN was set', atHost, atDomain],
+  ['COOKIE_DOMAIN was taken back', atDomain, atHost],
+  ['COOKIE_PATH was set', atHost, atRoot],
+  ['COOKIE_PATH was taken back', atRoot, atHost],
+])('when %s', (_what, startBefore, startAfter) => {
   let before: TestService;
   let after: TestService;
   let browser: Browser;

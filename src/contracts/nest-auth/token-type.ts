@@ -22,5 +22,5 @@ export function tokenTypeOf({ headers }: FastifyRequest, set: TokenType | undefi
 
 /** The access token's cookie. Not for this service but for the resources of the same host, wherever they are. */
 export function accessCookieOf({ cookie }: Config): RefreshCookie {
-  return new RefreshCookie('accessToken', '/', cookie);
+  return new RefreshCookie('accessToken', '/', { ...cookie, path: '/' });
 }

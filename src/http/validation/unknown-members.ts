@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
 import { getMetadataStorage } from 'class-validator';
 import type { Flaw } from '../../core/refusal.js';
-import { likelyName } from './likely-name.js';
+import { likelyName } from '../../config/likely-name.js';
 
 /** More than these are not told, be it thousands. */
 const MOST_FLAWS = 8;
