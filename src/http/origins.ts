@@ -62,7 +62,10 @@ export function guardOrigins(app: NestFastifyApplication, config: Config, fronte
   if (config.allowedOrigins.length + config.playgroundOrigins.length > 0) app.enableCors(delegate as never);
   server.addHook('onRequest', (request, _reply, done) => {
     const detail = ruleAgainst(request, config, frontends);
-    if (!detail) return done();
+    if (!detail) {
+      done();
+      return;
+    }
     recordOf(request).origin = request.headers.origin?.slice(0, MAX_ORIGIN_CHARS);
     const flaws = detail === 'preflight' && { flaws: [NOT_LISTED] };
     done(new RefusalException({ reason: 'origin_not_allowed', detail, ...flaws }));

@@ -72,7 +72,8 @@ function flawsOfLifetimes(lifetimes: Nullable<LifetimesDto>, client: Client | un
   return (Object.keys(bounds) as (keyof LifetimesDto)[]).flatMap((name) => {
     const [wanted, bound] = [lifetimes[name], bounds[name]];
     if (isAbsent(wanted) || isAbsent(bound) || wanted <= bound) return [];
-    return flaw(name, `${name} must be at most that of the client: ${bound} seconds`);
+    const place = `lifetimes.${name}`;
+    return flaw(place, `${place} must be at most that of the client: ${bound} seconds`);
   });
 }
 

@@ -19,7 +19,8 @@ export function AreSessionClaims(): PropertyDecorator {
     });
 }
 
-function mistakeIn(claims: unknown): string | undefined {
+/** What is wrong with claims, in a sentence; undefined if nothing is. */
+export function mistakeIn(claims: unknown): string | undefined {
   if (typeof claims !== 'object' || claims === null) return 'claims must be an object';
   const reserved = Object.keys(claims).filter((name) => RESERVED_CLAIMS.has(name));
   if (reserved.length > 0) return `claims must not name ${reserved.join(', ')}, which the service sets`;

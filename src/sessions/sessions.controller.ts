@@ -35,7 +35,10 @@ import { readCursor, viewSession, writeCursor } from './session-view.js';
 import { InspectDto, InspectionDto } from './inspection.dto.js';
 import { RevokedDto, RevokeSessionsDto, spared, whoseSessions } from './revocation.dto.js';
 import {
+  AmendedDto,
+  AmendedSubjectDto,
   AmendSessionDto,
+  AmendSessionsDto,
   ListSessionsDto,
   OpenedSessionDto,
   OpenSessionDto,
@@ -126,16 +129,30 @@ export class SessionsController {
   })
   @ApiOkResponse({ type: SessionDto })
   @NotFound()
+  @ApiResponse({ status: 409, description: 'The session is ended', type: ApiErrorResponseDto })
   async amend(
     @SessionId() id: string,
     @Body() body: AmendSessionDto,
     @Req() request: FastifyRequest,
   ): Promise<SessionDto> {
     recordOf(request).sessionId = id;
-    const { claims, ...rest } = body;
-    // What may be left out may be null as well.
-    const change = { ...rest, ...(claims !== undefined && { claims: claims ?? {} }) };
-    return shown((await this.sessions.amend(id, change)) ?? fail(noSession()), request);
+    return shown((await this.sessions.amend(id, body)) ?? fail(noSession()), request);
+  }
+
+  @Patch()
+  @BodyFailures(ApiErrorResponseDto)
+  @ApiOperation({
+    operationId: 'SessionsController_amendAll',
+    summary: 'Change claims of all live sessions of a subject, from the next refresh on',
+  })
+  @ApiOkResponse({ type: AmendedDto })
+  async amendAll(
+    @Query() { subject }: AmendedSubjectDto,
+    @Body() body: AmendSessionsDto,
+    @Req() request: FastifyRequest,
+  ): Promise<AmendedDto> {
+    recordOf(request).subject = subject;
+    return { amended: await this.sessions.amendAll(subject, body) };
   }
 
   @Delete(':id')

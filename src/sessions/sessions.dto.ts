@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, PickType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -149,7 +149,10 @@ export class AmendSessionDto {
     type: 'object',
     additionalProperties: true,
     nullable: true,
-    description: 'Replaces the claims; null takes them away',
+    description:
+      'Is merged into the claims (RFC 7396): a member takes the place of that of its name, null removes it, and what is ' +
+      'left out stays. null in place of the object removes all',
+    example: { role: 'admin' },
   })
   @IsOptional()
   @IsObject()
@@ -165,6 +168,22 @@ export class AmendSessionDto {
   @MaxLength(2048)
   @Matches(SCOPE, { message: 'scope must be values separated by single spaces' })
   scope?: string | null;
+}
+
+/** A change to all sessions of a subject. */
+export class AmendSessionsDto extends PickType(AmendSessionDto, ['claims'] as const) {}
+
+/** Whose sessions to change. */
+export class AmendedSubjectDto {
+  @ApiProperty({ description: 'Whose sessions', example: 'ada' })
+  @IsSingleLine(255)
+  subject!: string;
+}
+
+/** How many sessions were changed. */
+export class AmendedDto {
+  @ApiProperty({ description: 'How many live sessions there are, all changed', example: 3 })
+  amended!: number;
 }
 
 /** Which sessions to list. */

@@ -4,7 +4,11 @@ import type { Prospect } from '../auth/ratchet.js';
 import type { Turn } from '../core/rotation.js';
 import type { Outcome, RefusalReason } from '../core/refusal.js';
 import { accept, refuse } from '../core/refusal.js';
-import type { Snapshot } from '../core/session.js';
+import { mergePatch } from '../core/merge-patch.js';
+import { isExpired, type Session, type Snapshot } from '../core/session.js';
+import { Unavailable } from '../core/unavailable.js';
+import { ApiException } from '../http/errors/api.exception.js';
+import { RefusalException } from '../http/errors/http-refusal.js';
 import {
   SessionRegistry,
   type Ended,
@@ -16,7 +20,8 @@ import {
 import { SessionStore } from '../store/session-store.js';
 import { ClientBounds } from './client-bounds.js';
 import { SessionOpening, type Opened } from './session-opening.js';
-import type { OpenSessionDto } from './sessions.dto.js';
+import { mistakeIn } from './session-claims.js';
+import type { AmendSessionDto, AmendSessionsDto, OpenSessionDto } from './sessions.dto.js';
 
 /** A page of a subject's sessions, newest first. */
 export interface SessionPage {
@@ -33,6 +38,11 @@ export interface Inspection {
   /** What each token of the session that is not disowned would come to; empty without one. */
   readonly tokens: readonly Prospect[];
 }
+
+/** How many sessions of a subject are read at a time. */
+const PAGE = 100;
+/** How often claims are merged anew when another has changed them meanwhile: somebody wins each round. */
+const ROUNDS = 5;
 
 /** Sessions, as login backends and support ask for them. Every verb throws Unavailable as the store does. */
 @Injectable()
@@ -63,16 +73,51 @@ export class SessionsService {
   }
 
   /**
-   * Changes a session that is not ended; undefined if there is none.
+   * Changes a session; undefined if there is none.
    *
-   * @throws RefusalException if it goes beyond what its client may have
+   * @throws RefusalException if it goes beyond what its client may have, or its claims become too long
+   * @throws ApiException 409 if it is ended
    */
-  async amend(id: string, change: SessionChange): Promise<Snapshot | undefined> {
-    if (typeof change.scope === 'string') {
-      const session = (await this.store.find(id))?.session;
-      if (session?.clientBound) await this.bounds.checkScope(change.scope, session.clientId);
+  async amend(id: string, amendment: AmendSessionDto): Promise<Snapshot | undefined> {
+    const amended = await this.amendLive(id, amendment);
+    if (amended) return amended;
+    const ended = (await this.store.find(id))?.session;
+    if (!ended) return undefined;
+    const how = ended.revokedBy ? `revoked by ${ended.revokedBy}` : 'it has expired';
+    const message = `The session is ended (${how}), so that nothing of it can be changed any more`;
+    throw new ApiException(409, { message, code: 'SESSION_ENDED' });
+  }
+
+  /** Merges claims into those of each live session of a subject; how many there are. @throws RefusalException as amend does */
+  async amendAll(subject: string, amendment: AmendSessionsDto): Promise<number> {
+    let amended = 0;
+    let cursor: SessionCursor | undefined;
+    do {
+      const page = await this.list(subject, PAGE, cursor);
+      for (const snapshot of page.snapshots)
+        if (isLive(snapshot) && (await this.amendLive(snapshot.session.id, amendment))) amended++;
+      cursor = page.next;
+    } while (cursor);
+    return amended;
+  }
+
+  /** Undefined if there is no such session, or none that lives. */
+  private async amendLive(
+    id: string,
+    { claims: patch, scope }: AmendSessionDto,
+  ): Promise<Snapshot | undefined> {
+    for (let round = 0; round < ROUNDS; round++) {
+      const found = await this.store.find(id);
+      if (!found || !isLive(found)) return undefined;
+      const { session } = found;
+      if (typeof scope === 'string' && session.clientBound)
+        await this.bounds.checkScope(scope, session.clientId);
+      const claims = patch === undefined ? undefined : amendedClaims(session.claims, patch);
+      const change: SessionChange = { ...(scope !== undefined && { scope }), ...(claims && { claims }) };
+      const amended = await this.registry.amend(id, change, claims && session.claims);
+      if (amended) return amended;
     }
-    return this.registry.amend(id, change);
+    throw new Unavailable('session_contended');
   }
 
   /** Ends a session, and gives it; undefined if it was ended before or is not there. */
@@ -98,4 +143,22 @@ export class SessionsService {
     const tokens = snapshot ? await this.introspection.prospects(snapshot) : [];
     return accept({ outcome: 'refused', reason, snapshot, tokens });
   }
+}
+
+function isLive(snapshot: Snapshot): boolean {
+  return snapshot.session.revokedAt === null && !isExpired(snapshot);
+}
+
+/** @throws RefusalException if they are too long together */
+function amendedClaims(
+  claims: Session['claims'],
+  patch: NonNullable<AmendSessionDto['claims']> | null,
+): Session['claims'] {
+  const merged = (patch === null ? {} : mergePatch(claims, patch)) as Session['claims'];
+  const mistake = mistakeIn(merged);
+  if (mistake === undefined) return merged;
+  throw new RefusalException({
+    reason: 'invalid_request',
+    flaws: [{ in: 'body', name: 'claims', message: `${mistake}, those that stay included` }],
+  });
 }

@@ -63,8 +63,8 @@ export abstract class SessionRegistry {
   /** Up to `limit` sessions of a subject, newest first, ended ones included, from after `cursor`. */
   abstract list(subject: string, limit: number, cursor?: SessionCursor): Promise<Snapshot[]>;
 
-  /** Changes a session that is not ended; undefined if there is none. */
-  abstract amend(id: string, change: SessionChange): Promise<Snapshot | undefined>;
+  /** Changes a session that is not ended; undefined if there is none, or if its claims are no longer `from`. */
+  abstract amend(id: string, change: SessionChange, from?: Session['claims']): Promise<Snapshot | undefined>;
 
   /** Ends live sessions, however many they are; undefined if `before` is later than now. */
   abstract revokeAll(whose: Whose, spared?: Spared): Promise<Ended | undefined>;

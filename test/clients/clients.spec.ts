@@ -249,9 +249,9 @@ describe('who registers a client', () => {
 
     test.each<[beyond: object, where: string, bound: string]>([
       [{ scope: 'read admin' }, 'scope', 'read write'],
-      [{ lifetimes: { accessToken: 61 } }, 'accessToken', '60 seconds'],
-      [{ lifetimes: { idle: 601 } }, 'idle', '600 seconds'],
-      [{ lifetimes: { idle: 1, max: 6_001 } }, 'max', '6000 seconds'],
+      [{ lifetimes: { accessToken: 61 } }, 'lifetimes.accessToken', '60 seconds'],
+      [{ lifetimes: { idle: 601 } }, 'lifetimes.idle', '600 seconds'],
+      [{ lifetimes: { idle: 1, max: 6_001 } }, 'lifetimes.max', '6000 seconds'],
       [{ clientId: 'nobody' }, 'clientId', 'POST /clients'],
       [{ clientId: 'nobody at all' }, 'clientId', 'unbound: true'],
       [{ unbound: true }, 'unbound', 'a registered client'],

@@ -106,14 +106,17 @@ describe('a login backend', () => {
     ['an audience that is a string', { subject: 'a', audience: 'b' }, 'audience'],
     ['amr of numbers', { subject: 'a', amr: [1] }, 'amr'],
     ['a date that is none', { subject: 'a', authTime: '2026-02-30T00:00:00Z' }, 'authTime'],
-    ['a lifetime of no time', { subject: 'a', lifetimes: { idle: 0 } }, 'idle'],
-    ['a lifetime of a part of a second', { subject: 'a', lifetimes: { max: 0.5 } }, 'max'],
+    ['a lifetime of no time', { subject: 'a', lifetimes: { idle: 0 } }, 'lifetimes.idle'],
+    ['a lifetime of a part of a second', { subject: 'a', lifetimes: { max: 0.5 } }, 'lifetimes.max'],
     ['lifetimes that are a list', { subject: 'a', lifetimes: [] }, 'lifetimes'],
     [
       'an access token for longer than a day',
       { subject: 'a', lifetimes: { accessToken: 86_401 } },
-      'accessToken',
+      'lifetimes.accessToken',
     ],
+    ['a lifetime of a unit that is none', { subject: 'a', lifetimes: { idle: '1 day' } }, 'lifetimes.idle'],
+    ['a lifetime of half a second', { subject: 'a', lifetimes: { idle: '500ms' } }, 'lifetimes.idle'],
+    ['an idle lifetime of eleven years', { subject: 'a', lifetimes: { idle: '4015d' } }, 'lifetimes.idle'],
   ])('that sends %s is told which member to mend', async (_what, body, where) => {
     const before = await database.dump();
     const response = await service.api('POST', '/sessions', body);
@@ -123,6 +126,13 @@ describe('a login backend', () => {
       details: { [where]: [expect.any(String)] },
     });
     expect(await database.dump()).toBe(before);
+  });
+
+  test('may write lifetimes as the settings do', async () => {
+    const { session } = await service.open({ lifetimes: { accessToken: '1m', idle: '1d', max: '2d' } });
+    const { createdAt, expiresAt, idleExpiresAt } = session as unknown as Record<string, string>;
+    const after = (time: string): number => (Date.parse(time) - Date.parse(createdAt!)) / 1000;
+    expect([after(idleExpiresAt!), after(expiresAt!)]).toEqual([86_400, 172_800]);
   });
 
   test('keeps claims whose text only looks like an escape', async () => {
@@ -179,6 +189,63 @@ describe('a login backend', () => {
     expect(await read(session.id)).toMatchObject({ claims: { role: 'user' }, scope: 'write' });
   });
 
+  test('merges claims: what a change does not name stays, null removes', async () => {
+    const { session } = await service.open({
+      claims: { role: 'user', tenant: 7, plan: { name: 'free', seats: 1 }, list: [1, 2] },
+    });
+    const claims = { role: 'admin', plan: { seats: null, trial: true }, list: [3], beta: null };
+    const response = await service.api('PATCH', `/sessions/${session.id}`, { claims });
+    expect(await response.json()).toHaveProperty('claims', {
+      role: 'admin',
+      tenant: 7,
+      plan: { name: 'free', trial: true },
+      list: [3],
+    });
+  });
+
+  test('loses none of many changes at once', async () => {
+    const { session } = await service.open({ claims: {} });
+    const statuses = await Promise.all(
+      [1, 2, 3].map(async (each) => {
+        const claims = { [`claim${each}`]: each };
+        return (await service.api('PATCH', `/sessions/${session.id}`, { claims })).status;
+      }),
+    );
+    expect(statuses).toEqual([200, 200, 200]);
+    expect((await read(session.id))['claims']).toEqual({ claim1: 1, claim2: 2, claim3: 3 });
+  });
+
+  test('is told when claims become too long together, and nothing changes', async () => {
+    const claims = { one: 'x'.repeat(3_000) };
+    const { session } = await service.open({ claims });
+    const response = await service.api('PATCH', `/sessions/${session.id}`, {
+      claims: { two: 'x'.repeat(3_000) },
+    });
+    expect([response.status, await response.json()]).toMatchObject([
+      400,
+      { details: { claims: [expect.stringContaining('those that stay included')] } },
+    ]);
+    expect((await read(session.id))['claims']).toEqual(claims);
+  });
+
+  test('changes a claim of a person in all their sessions that live', async () => {
+    const subject = 'margaret';
+    const opened = await Promise.all([1, 2, 3].map((n) => service.open({ subject, claims: { n } })));
+    const bystander = await service.open({ subject: 'not-margaret', claims: { n: 4 } });
+    await service.api('DELETE', `/sessions/${opened[0]!.session.id}`);
+    const amend = (body: unknown): Promise<Response> =>
+      service.api('PATCH', `/sessions?subject=${subject}`, body);
+    const response = await amend({ claims: { role: 'admin' } });
+    expect([response.status, await response.json()]).toEqual([200, { amended: 2 }]);
+    const claims = await Promise.all(
+      [...opened, bystander].map(async ({ session }) => (await read(session.id))['claims']),
+    );
+    expect(claims).toEqual([{ n: 1 }, { n: 2, role: 'admin' }, { n: 3, role: 'admin' }, { n: 4 }]);
+    expect((await amend({ claims: { sub: 'eve' } })).status).toBe(400);
+    expect((await amend({ scope: 'all' })).status).toBe(400);
+    expect((await service.api('PATCH', '/sessions', { claims: {} })).status).toBe(400);
+  });
+
   test('takes claims away with null', async () => {
     const { session } = await service.open({ claims: { role: 'user' } });
     const response = await service.api('PATCH', `/sessions/${session.id}`, { claims: null });
@@ -194,7 +261,13 @@ describe('a login backend', () => {
     expect(await read(session.id)).toMatchObject({ status: 'revoked', revokedBy: 'service' });
     expect(await outcomeOf(refreshToken)).toBe('REVOKED');
     expect(await outcomeOf(next)).toBe('REVOKED');
-    expect((await service.api('PATCH', `/sessions/${session.id}`, { scope: 'x' })).status).toBe(404);
+    const late = await service.api('PATCH', `/sessions/${session.id}`, { scope: 'x' });
+    expect([late.status, await late.json()]).toMatchObject([
+      409,
+      { code: 'SESSION_ENDED', message: expect.stringContaining('revoked by service') as string },
+    ]);
+    const nowhere = '/sessions/00000000-0000-8000-8000-000000000000';
+    expect((await service.api('PATCH', nowhere, { scope: 'x' })).status).toBe(404);
   });
 
   test('logs a subject out everywhere but here', async () => {

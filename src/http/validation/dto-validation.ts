@@ -62,8 +62,12 @@ class Invalid extends Error {
   }
 }
 
-function flawsOf({ property, constraints = {}, children = [] }: ValidationError, place: Flaw['in']): Flaw[] {
-  const name = property === place ? {} : { name: property };
-  const own = Object.values(constraints).map((message) => ({ in: place, ...name, message }));
-  return [...own, ...children.flatMap((child) => flawsOf(child, place))];
+function flawsOf(
+  { property, constraints = {}, children = [] }: ValidationError,
+  place: Flaw['in'],
+  path = '',
+): Flaw[] {
+  const name = property === place ? {} : { name: path + property };
+  const own = Object.values(constraints).map((message) => ({ in: place, ...name, message: path + message }));
+  return [...own, ...children.flatMap((child) => flawsOf(child, place, `${path}${property}.`))];
 }

@@ -1,4 +1,4 @@
-import type { Snapshot } from '../../core/session.js';
+import type { Session, Snapshot } from '../../core/session.js';
 import { Prisma } from '../../generated/prisma/client.js';
 import type { Database } from '../database/database.js';
 import { Batch, inOrderOf, sharedBy } from './batch.js';
@@ -53,12 +53,17 @@ export class PrismaSessionRegistry extends SessionRegistry {
       ORDER BY created_at DESC, sessions.id DESC LIMIT ${limit}::int`);
   }
 
-  override async amend(id: string, change: SessionChange): Promise<Snapshot | undefined> {
+  override async amend(
+    id: string,
+    change: SessionChange,
+    from?: Session['claims'],
+  ): Promise<Snapshot | undefined> {
+    const unchanged = from ? Prisma.sql`AND claims = ${JSON.stringify(from)}::jsonb` : Prisma.empty;
     const claims = change.claims === undefined ? null : JSON.stringify(change.claims);
     const [snapshot] = await this.query(Prisma.sql`
       UPDATE sessions SET claims = COALESCE(${claims}::jsonb, claims),
         scope = CASE WHEN ${change.scope !== undefined} THEN ${change.scope ?? null} ELSE scope END
-      WHERE id = ${id}::uuid AND ${IS_LIVE} RETURNING ${SESSION_COLUMNS}`);
+      WHERE id = ${id}::uuid AND ${IS_LIVE} ${unchanged} RETURNING ${SESSION_COLUMNS}`);
     return snapshot;
   }
 
