@@ -14,6 +14,15 @@ export function serversOf(url: string): string[] {
   return named && servers.every(isPostgresUrl) ? servers : [];
 }
 
+/** The servers that `url` names as `host:port`, for people to read: nothing of who connects, or how. */
+export function hostsOf(url: string): string {
+  const hosts = serversOf(url).map((server) => {
+    const { hostname, port, searchParams } = new URL(server);
+    return searchParams.get('host') ?? `${hostname || 'localhost'}:${port || 5432}`;
+  });
+  return hosts.join(', ');
+}
+
 /** Whether `url` says that PgBouncer stands before the servers. */
 export function isPooled(url: string): boolean {
   return new URL(serversOf(url)[0]!).searchParams.get('pgbouncer') === 'true';

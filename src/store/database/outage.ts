@@ -50,8 +50,12 @@ export function isOutage(error: unknown): boolean {
 
 /** What the driver or the server said, for the operator; empty if that is not known. Names no password. */
 export function saidBy(error: unknown): string {
-  const said = causesOf(error).map(({ originalMessage }) => originalMessage);
-  return said.find((message) => typeof message === 'string') ?? '';
+  const said = causesOf(error).map(({ kind, originalMessage, host, message }) => {
+    if (typeof originalMessage === 'string') return originalMessage;
+    if (kind === 'DatabaseNotReachable' && typeof host === 'string') return `${host} cannot be reached`;
+    return typeof message === 'string' && message.startsWith('no server takes writes') ? message : '';
+  });
+  return said.find(Boolean) ?? '';
 }
 
 /** The error, what it was caused by, what that was caused by, and so on. */

@@ -1,4 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import { hostsOf } from '../../config/database-url.js';
 import type { DatabaseConfig } from '../../config/config.js';
 import type { Database } from './database.js';
 import { migrate, pendingMigrations } from './migrations.js';
@@ -7,6 +9,7 @@ import { expectFit } from './server-check.js';
 import { Unavailable } from '../../core/unavailable.js';
 
 const TRIES = 30;
+const logger = new Logger('Database');
 
 /** The database's schema is behind the service. The message says what to run. */
 export class SchemaBehind extends Error {
@@ -31,17 +34,20 @@ export async function prepareSchema(database: Database, config: DatabaseConfig):
     await migrate(database);
     return;
   }
-  await patiently(() => expectFit(database, config.url));
-  const pending = await patiently(() => pendingMigrations(database));
+  const pending = await patiently(hostsOf(config.url), async () => {
+    await expectFit(database, config.url);
+    return pendingMigrations(database);
+  });
   if (pending.length > 0) throw new SchemaBehind(pending);
 }
 
-async function patiently<T>(work: () => Promise<T>): Promise<T> {
+async function patiently<T>(hosts: string, work: () => Promise<T>): Promise<T> {
   for (let tried = 1; ; tried++) {
     try {
       return await work();
     } catch (error) {
       if (!(error instanceof Unavailable) || isRefusal(error) || tried === TRIES) throw error;
+      if (tried === 1) logger.warn(`${error.message} (${hosts}). Trying again for half a minute`);
       await pause(1_000);
     }
   }

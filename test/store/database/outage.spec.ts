@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { Database } from '../../../src/store/database/database.ts';
 import { isOutage, isRefusal } from '../../../src/store/database/outage.ts';
@@ -11,6 +14,7 @@ import { PrismaSessionStore } from '../../../src/store/prisma/prisma-session-sto
 import { Unavailable } from '../../../src/core/unavailable.ts';
 import { TestDatabase } from '../../support/database.ts';
 import { PostgresServer, freePort } from '../../support/postgres.ts';
+import { SETTINGS } from '../../support/service.ts';
 import { BATCH_SIZE } from '../backends.ts';
 import { newSession } from '../rows.ts';
 
@@ -67,6 +71,23 @@ describe('nobody answers', () => {
     const failure = await failureAt(`postgresql://ada@127.0.0.1:${await freePort()}/ratchet`);
     expectRecognized(failure, /ECONNREFUSED|DatabaseNotReachable/);
     expect(isRefusal(failure)).toBe(false);
+    expect((failure as Error).message).toBe('The database does not answer: 127.0.0.1 cannot be reached');
+  });
+
+  test('the service says so at once as it starts, with host and port, and goes on trying', async () => {
+    const port = await freePort();
+    const url = `postgresql://ada:sesame@127.0.0.1:${port}/ratchet`;
+    const service = spawn(process.execPath, ['dist/main.js'], {
+      env: { ...SETTINGS, PATH: process.env['PATH'], DATABASE_URL: url, LOG_LEVEL: 'warn' },
+    });
+    try {
+      const [line] = (await once(createInterface(service.stdout), 'line')) as [string];
+      expect(line).toContain(`127.0.0.1 cannot be reached (127.0.0.1:${port}). Trying again`);
+      expect(line).not.toContain('sesame');
+      expect(service.exitCode).toBeNull();
+    } finally {
+      service.kill('SIGKILL');
+    }
   });
 
   test('when no name server knows the host', async () => {
