@@ -24,7 +24,8 @@ afterEach(async () => {
 
 async function kill(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise((resolve) => child.once('exit', resolve));
+  // Not its exit: what unshare wraps is killed with it, a moment later, and has the pipe until then.
+  const gone = new Promise((resolve) => child.once('close', resolve));
   child.kill('SIGKILL');
   await gone;
 }
