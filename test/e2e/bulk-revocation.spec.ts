@@ -189,7 +189,7 @@ describe('more sessions than one statement can end', () => {
       read,
       { id: here.session.id, status: 'active' },
     ]);
-    expect((await service.api('PATCH', path, { scope: 'more' })).status).toBe(404);
+    expect((await service.api('PATCH', path, { scope: 'more' })).status).toBe(409);
     expect((await service.api('DELETE', path)).status).toBe(204);
     const inspected = await service.api('POST', '/sessions/inspect', { refreshToken: there.refreshToken });
     expect(await inspected.json()).toEqual({
