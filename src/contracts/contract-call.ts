@@ -103,7 +103,7 @@ export class ContractCall {
   }
 
   /**
-   * Ends the token's session, and its twins', clears the contract's cookie if it has one, and gives the body: none, or a
+   * Ends the token's session, and its twins', clears the contract's cookie if it came, and gives the body: none, or a
    * refusal's.
    *
    * @param clientId the authenticated client, which alone may end a session that is bound to it
@@ -125,7 +125,8 @@ export class ContractCall {
       outcome: ended ? 'logout' : 'no-session',
       ...(sessionId && { sessionId }),
     });
-    if (this.mount.cookie) this.setCookie(this.mount.cookie, '', 0);
+    // Only one that came: a form of a foreign page brings none, and is a navigation, whose Set-Cookie browsers heed.
+    if (this.mount.cookie?.mayBeIn(this.request)) this.setCookie(this.mount.cookie, '', 0);
     return undefined;
   }
 

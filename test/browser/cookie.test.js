@@ -109,10 +109,15 @@ describe('a refresh token in the cookie of a browser', { timeout: 120_000 }, () 
   };
   const forms = ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data'];
 
-  // The neighbour's form brings the cookie; the foreigner's comes without it, and no form speaks JSON.
+  // The neighbour's form brings the cookie. The foreigner's comes without it, and no form speaks JSON: one that has no body
+  // is a request without a token.
   for (const [who, originOf, answerToForms] of [
-    ['a page of the same host on another port', () => neighbour, 403],
-    ['a page of a foreign site', () => foreigner, 415],
+    ['a page of the same host on another port', () => neighbour, () => 403],
+    [
+      'a page of a foreign site',
+      () => foreigner,
+      (enctype, url) => (enctype === 'multipart/form-data' ? 415 : url.endsWith('/logout') ? 204 : 401),
+    ],
   ]) {
     it(`${who} can neither use the cookie, nor take it away, nor end the session`, async () => {
       const before = { cookie: await cookie(), session: await service.session(opened.session.id) };
@@ -122,7 +127,8 @@ describe('a refresh token in the cookie of a browser', { timeout: 120_000 }, () 
           assert.equal(await fetchFrom(originOf(), url, options), 'unreadable', `${how} to ${url}`);
         }
         for (const enctype of forms) {
-          assert.equal(await submitForm(originOf(), url, enctype), answerToForms, `${enctype} to ${url}`);
+          const status = await submitForm(originOf(), url, enctype);
+          assert.equal(status, answerToForms(enctype, url), `${enctype} to ${url}`);
         }
       }
 
@@ -160,7 +166,8 @@ describe('a refresh token in the cookie of a browser', { timeout: 120_000 }, () 
       [url, enctype],
     );
     const status = (await answered).status();
-    await page.waitForURL(url);
+    // With no content there is nothing to go to.
+    if (status !== 204) await page.waitForURL(url);
     return status;
   }
 });
