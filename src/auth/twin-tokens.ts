@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { accept, refuse, type Flaw, type Outcome } from '../core/refusal.js';
-import { isExpired, type Snapshot } from '../core/session.js';
+import { isLive, type Snapshot } from '../core/session.js';
 import { SessionStore } from '../store/session-store.js';
 import { RefreshTokens, type PresentedToken } from './refresh-tokens.js';
 
@@ -44,8 +44,6 @@ export class TwinTokens {
 
   private async liveOf(sessionIds: readonly string[]): Promise<Snapshot[]> {
     const found = await Promise.all(sessionIds.map((id) => this.store.find(id)));
-    return found
-      .filter((snapshot) => snapshot !== undefined)
-      .filter((snapshot) => snapshot.session.revokedAt === null && !isExpired(snapshot));
+    return found.filter((snapshot) => snapshot !== undefined).filter(isLive);
   }
 }

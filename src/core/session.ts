@@ -97,6 +97,11 @@ export function isExpired(snapshot: Snapshot): boolean {
   return deadlinePassed(snapshot) !== undefined;
 }
 
+/** Whether the session is neither ended nor past a deadline. */
+export function isLive(snapshot: Snapshot): boolean {
+  return snapshot.session.revokedAt === null && !isExpired(snapshot);
+}
+
 /**
  * Whether a refresh now moves the idle deadline by more than a minute, or by more than a quarter of what the session
  * may be idle: often enough that no active session runs into it, and seldom enough that hardly any refresh writes.

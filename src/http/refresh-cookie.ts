@@ -15,8 +15,8 @@ const MOST_TWINS = 8;
 export class RefreshCookie {
   /** The name with the configured prefix. */
   readonly name: string;
-  /** Where it is sent, and before that where twins of it may be. */
-  private readonly paths: readonly [string, ...string[]];
+  /** Where it is sent, and where twins of it may be. */
+  private readonly paths: readonly string[];
   private readonly attributes: string;
 
   /** @param path where it is sent unless COOKIE_PATH says otherwise */
@@ -29,8 +29,7 @@ export class RefreshCookie {
     // A __Host- cookie is one only with Path=/ (RFC 6265bis section 4.1.3.2).
     const sentAt = config.prefix === '__Host-' ? '/' : (config.path ?? path);
     // From before COOKIE_PATH was set, or from a server that renders pages and passes it on.
-    const elsewhere = config.prefix === '__Host-' ? [] : ['/', path].filter((other) => other !== sentAt);
-    this.paths = [sentAt, ...new Set(elsewhere)];
+    this.paths = config.prefix === '__Host-' ? [sentAt] : [...new Set([sentAt, '/', path])];
     this.attributes = this.attributesAt(sentAt, config.domain, config.partitioned);
   }
 

@@ -5,7 +5,7 @@ import type { Turn } from '../core/rotation.js';
 import type { Outcome, RefusalReason } from '../core/refusal.js';
 import { accept, refuse } from '../core/refusal.js';
 import { mergePatch } from '../core/merge-patch.js';
-import { isExpired, type Session, type Snapshot } from '../core/session.js';
+import { isLive, type Session, type Snapshot } from '../core/session.js';
 import { Unavailable } from '../core/unavailable.js';
 import { ApiException } from '../http/errors/api.exception.js';
 import { RefusalException } from '../http/errors/http-refusal.js';
@@ -79,7 +79,7 @@ export class SessionsService {
    * @throws ApiException 409 if it is ended
    */
   async amend(id: string, amendment: AmendSessionDto): Promise<Snapshot | undefined> {
-    const amended = await this.amendLive(id, amendment);
+    const amended = await this.amendLive(await this.store.find(id), amendment);
     if (amended) return amended;
     const ended = (await this.store.find(id))?.session;
     if (!ended) return undefined;
@@ -94,28 +94,28 @@ export class SessionsService {
     let cursor: SessionCursor | undefined;
     do {
       const page = await this.list(subject, PAGE, cursor);
-      for (const snapshot of page.snapshots)
-        if (isLive(snapshot) && (await this.amendLive(snapshot.session.id, amendment))) amended++;
+      for (const snapshot of page.snapshots) if (await this.amendLive(snapshot, amendment)) amended++;
       cursor = page.next;
     } while (cursor);
     return amended;
   }
 
-  /** Undefined if there is no such session, or none that lives. */
+  /** Changes a session as it was found; undefined if there is none, or none that lives. */
   private async amendLive(
-    id: string,
+    found: Snapshot | undefined,
     { claims: patch, scope }: AmendSessionDto,
   ): Promise<Snapshot | undefined> {
+    let known = found;
     for (let round = 0; round < ROUNDS; round++) {
-      const found = await this.store.find(id);
-      if (!found || !isLive(found)) return undefined;
-      const { session } = found;
+      if (!known || !isLive(known)) return undefined;
+      const { session } = known;
       if (typeof scope === 'string' && session.clientBound)
         await this.bounds.checkScope(scope, session.clientId);
       const claims = patch === undefined ? undefined : amendedClaims(session.claims, patch);
       const change: SessionChange = { ...(scope !== undefined && { scope }), ...(claims && { claims }) };
-      const amended = await this.registry.amend(id, change, claims && session.claims);
+      const amended = await this.registry.amend(session.id, change, claims && session.claims);
       if (amended) return amended;
+      known = await this.store.find(session.id);
     }
     throw new Unavailable('session_contended');
   }
@@ -145,15 +145,8 @@ export class SessionsService {
   }
 }
 
-function isLive(snapshot: Snapshot): boolean {
-  return snapshot.session.revokedAt === null && !isExpired(snapshot);
-}
-
 /** @throws RefusalException if they are too long together */
-function amendedClaims(
-  claims: Session['claims'],
-  patch: NonNullable<AmendSessionDto['claims']> | null,
-): Session['claims'] {
+function amendedClaims(claims: Session['claims'], patch: Record<string, unknown> | null): Session['claims'] {
   const merged = (patch === null ? {} : mergePatch(claims, patch)) as Session['claims'];
   const mistake = mistakeIn(merged);
   if (mistake === undefined) return merged;
