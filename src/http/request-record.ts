@@ -12,6 +12,8 @@ export interface RequestRecord {
   /** The origin that was turned away, cut short; undefined where the browser did not say. */
   origin?: string | undefined;
   sessionId?: string;
+  /** The session whose place an opened one was asked to take. */
+  replaces?: string;
   /** Whose session it is, and which client's; of the contracts, the subject where that may point at an attack. */
   subject?: string;
   clientId?: string;

@@ -64,6 +64,7 @@ export class SessionOpening {
       dpopJkt: client?.authMethod === 'none' ? jkt : null,
       extras: wanted.extras ?? {},
       ...(wanted.authTime && { authTime: new Date(wanted.authTime) }),
+      ...(wanted.replaces !== undefined && { replaces: wanted.replaces }),
     };
     if (accessCookie && !accessCookie.canHold(this.mint.sample(session, particulars)))
       throw tooLarge(accessCookie.name);

@@ -83,6 +83,7 @@ export class SessionsController {
   async open(@Body() body: OpenSessionDto, @Req() request: FastifyRequest): Promise<OpenedSessionDto> {
     const { snapshot, tokens, cookie } = await this.sessions.open(body, serviceKeyName(request));
     const { accessToken, expiresIn, refreshToken, idleExpiresIn } = tokens;
+    if (body.replaces !== undefined) recordOf(request).replaces = body.replaces;
     const setCookie = cookie?.write(refreshToken, idleExpiresIn, cookie.mustBeSecure(request));
     return {
       session: shown(snapshot, request),

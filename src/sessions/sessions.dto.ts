@@ -6,6 +6,7 @@ import {
   IsBoolean,
   IsObject,
   IsOptional,
+  IsUUID,
   Matches,
   MaxLength,
   ValidateNested,
@@ -103,6 +104,16 @@ export class OpenSessionDto {
   @IsOptional()
   @IsTimestamp()
   authTime?: string;
+
+  @ApiPropertyOptional({
+    format: 'uuid',
+    description:
+      'The id of the session whose place this one takes, such as that of an earlier sign-in on the same device: it ends ' +
+      'as this one is opened. One that is unknown, ended or of another subject is left as it is',
+  })
+  @IsOptional()
+  @IsUUID('all')
+  replaces?: string;
 
   @ApiPropertyOptional({
     type: LifetimesDto,

@@ -22,6 +22,8 @@ export type NewSession = Pick<
   readonly maxTtl: number;
   /** When the subject signed in; now if absent. */
   readonly authTime?: Date;
+  /** The session whose place it takes, and which ends with its opening if it is the same subject's. */
+  readonly replaces?: string;
 };
 
 /** What a login backend may change of a session. */

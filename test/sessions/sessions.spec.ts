@@ -284,6 +284,25 @@ describe('a login backend', () => {
     });
   });
 
+  test('has a new sign-in take the place of the one before on that device, and of no one else’s', async () => {
+    const [former, bystander] = [await service.open(), await service.open({ subject: 'bob' })];
+    const open = async (replaces: string): Promise<OpenedSession> => {
+      const response = await service.api('POST', '/sessions', { subject: 'ada', replaces });
+      expect(response.status).toBe(201);
+      return (await response.json()) as OpenedSession;
+    };
+    const opened = await open(former.session.id);
+    expect(await outcomeOf(former.refreshToken)).toBe('REVOKED');
+    await open(bystander.session.id);
+    for (const { refreshToken } of [opened, bystander])
+      expect(await outcomeOf(refreshToken)).toBe('refreshed');
+    const wrong = await service.api('POST', '/sessions', { subject: 'ada', replaces: opened.refreshToken });
+    expect(await wrong.json()).toMatchObject({
+      code: 'BAD_REQUEST',
+      details: { replaces: ['replaces must be a UUID'] },
+    });
+  });
+
   test('asks what would become of a token, and nothing becomes of it', async () => {
     const { session, refreshToken } = await service.open();
     const inspect = async (token: string): Promise<unknown> =>

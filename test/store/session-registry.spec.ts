@@ -108,6 +108,28 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
       expect(session.expiresAt.getTime() - now.getTime()).toBe(3_650 * DAY);
     });
 
+    test('ends the one whose place it takes, at once, if it is of the same subject', async () => {
+      const [former, ofAnother] = [newSession({ subject: 'ada' }), newSession({ subject: 'bob' })];
+      await registry.open(former);
+      await registry.open(ofAnother);
+      const { session } = await registry.open(newSession({ subject: 'ada', replaces: former.id }));
+      expect(session.revokedAt).toBeNull();
+      expect((await store.find(former.id))!.session).toMatchObject({ revokedBy: 'service' });
+      for (const replaces of [ofAnother.id, former.id, UNKNOWN]) {
+        const before = await store.find(replaces);
+        await registry.open(newSession({ subject: 'ada', replaces }));
+        expect((await store.find(replaces))?.session).toEqual(before?.session);
+      }
+    });
+
+    test('ends nothing where it cannot be opened, as its client is gone', async () => {
+      const former = newSession({ subject: 'ada' });
+      await registry.open(former);
+      const late = newSession({ subject: 'ada', replaces: former.id, clientId: 'gone', clientBound: true });
+      await expect(registry.open(late)).rejects.toBeInstanceOf(Unavailable);
+      expect((await store.find(former.id))!.session.revokedAt).toBeNull();
+    });
+
     test('cannot open it twice', async () => {
       const given = newSession();
       const first = await registry.open(given);

@@ -40,7 +40,9 @@ export class PrismaSessionRegistry extends SessionRegistry {
   }
 
   override async open(session: NewSession): Promise<Snapshot> {
-    const opened = this.batchSize > 1 ? await this.openings.add(session.id, session) : undefined;
+    // One that ends another has a row to wait for, and others would wait with it.
+    const isShared = this.batchSize > 1 && session.replaces === undefined;
+    const opened = isShared ? await this.openings.add(session.id, session) : undefined;
     return opened ?? this.openOne(session);
   }
 
@@ -117,15 +119,19 @@ export class PrismaSessionRegistry extends SessionRegistry {
   // A client that is being removed is waited for: a session that it was too late for would survive it.
   private async openOne(session: NewSession): Promise<Snapshot> {
     const [maxTtl, idleTtl] = [Prisma.sql`${session.maxTtl}::int`, Prisma.sql`${session.idleTtl}::int`];
+    const mayOpen = Prisma.sql`(NOT ${session.clientBound}::boolean OR EXISTS (SELECT FROM client))`;
     const [snapshot] = await this.query(Prisma.sql`
-      WITH client AS (SELECT id FROM clients WHERE id = ${session.clientId} FOR KEY SHARE)
+      WITH client AS (SELECT id FROM clients WHERE id = ${session.clientId} FOR KEY SHARE),
+      replaced AS (
+        UPDATE sessions SET revoked_at = now(), revoked_by = 'service'
+        WHERE id = ${session.replaces ?? null}::uuid AND subject = ${session.subject} AND ${IS_LIVE} AND ${mayOpen})
       ${INSERT}
       SELECT ${session.id}::uuid, ${session.subject}, ${session.clientId}, ${session.scope}, ${session.audience}::text[],
         ${JSON.stringify(session.claims)}::jsonb, ${session.device}, ${session.amr}::text[], ${session.acr},
         COALESCE(${session.authTime ?? null}::timestamptz, now()), now(), ${deadlines(maxTtl, idleTtl)},
         ${idleTtl}, ${session.accessTokenTtl}::int, ${session.clientBound}::boolean, ${session.dpopJkt},
         ${JSON.stringify(session.extras)}::jsonb
-      WHERE NOT ${session.clientBound}::boolean OR EXISTS (SELECT FROM client)
+      WHERE ${mayOpen}
       RETURNING ${SESSION_COLUMNS}`);
     if (!snapshot) throw new Unavailable('client_removed');
     return snapshot;
