@@ -6,7 +6,7 @@ import { formatDuration } from './duration.js';
 import { embeddedSecrets } from './embedded-secrets.js';
 import { readAudience, readCookie, readIssuer, readOrigins, readTrustProxy } from './network.js';
 import { readRefreshTokenKeys, readServiceKeys } from './secrets.js';
-import { Settings } from './settings.js';
+import { Settings, type SettingRead } from './settings.js';
 import { readSigning } from './signing.js';
 import { isPlainPath, splitOnce } from './text.js';
 
@@ -39,6 +39,27 @@ export function readConfig(
   inEmbeddedMode: readonly ContractMount[] = [PLEC],
 ): Config {
   const settings = new Settings(environment);
+  const config = configOf(settings, known, inEmbeddedMode);
+  if (settings.mistakes.length > 0) throw new ConfigError(settings.mistakes);
+  return deepFreeze(config as unknown as Config);
+}
+
+/** Every setting that is read from `environment`, by its name: what the documentation is made of. */
+export function readSettings(
+  environment: Readonly<Record<string, string | undefined>>,
+  known: readonly KnownContract[],
+): ReadonlyMap<string, SettingRead> {
+  const settings = new Settings(environment);
+  configOf(settings, known, [PLEC]);
+  return settings.read;
+}
+
+/** What `settings` say, as a Config unless there are mistakes in them. */
+function configOf(
+  settings: Settings,
+  known: readonly KnownContract[],
+  inEmbeddedMode: readonly ContractMount[],
+): { readonly [member in keyof Config]: unknown } {
   const production = isProduction(settings);
   const database = databaseOf(settings, production);
   const secrets = database?.kind === 'embedded' ? embeddedSecrets(settings, database.directory) : undefined;
@@ -52,7 +73,7 @@ export function readConfig(
   };
   const rotationGrace = settings.duration('ROTATION_GRACE', '10s', '0', '60s');
   const recoveryWindow = readRecoveryWindow(settings, lifetimes.idle * 1000);
-  const config = {
+  return {
     production,
     host,
     port,
@@ -89,8 +110,6 @@ export function readConfig(
     logLevel: logLevelOf(settings),
     misspelt: settings.misspelt(),
   };
-  if (settings.mistakes.length > 0) throw new ConfigError(settings.mistakes);
-  return deepFreeze(config as unknown as Config);
 }
 
 /** Only the database that `environment` describes, for whoever needs no other setting. @throws ConfigError */
@@ -135,6 +154,7 @@ function logLevelOf(settings: Settings): LogLevel {
 
 function databaseOf(settings: Settings, production: boolean): DatabaseConfig | undefined {
   const url = settings.text('DATABASE_URL');
+  const directory = settings.text('DATA_DIR') ?? './data';
   if (settings.faults('DATABASE_URL')) return;
   if (url) {
     const mistake = mistakeIn(url);
@@ -150,7 +170,7 @@ function databaseOf(settings: Settings, production: boolean): DatabaseConfig | u
     );
     return;
   }
-  return { kind: 'embedded', directory: settings.text('DATA_DIR') ?? './data' };
+  return { kind: 'embedded', directory };
 }
 
 /** At most the idle lifetime, after which there is nothing to recover. */

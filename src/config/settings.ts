@@ -12,25 +12,32 @@ const SECRETS = [
   'ACCESS_TOKEN_SECRET',
 ];
 
+/** What a setting is if it is not set, and what it may be, as far as the code that reads it says; for people to read. */
+export interface SettingRead {
+  readonly otherwise?: string;
+  /** A range, or the words to choose from. */
+  readonly values?: string | readonly string[];
+}
+
 /** Reads settings from an environment and keeps every mistake, so that they are reported together. */
 export class Settings {
   readonly mistakes: string[] = [];
   private readonly secrets = new Map<string, string>();
-  private readonly asked = new Set<string>();
+  private readonly asked = new Map<string, SettingRead>();
 
   constructor(private readonly environment: Readonly<Record<string, string | undefined>>) {
     for (const name of SECRETS) this.readFile(name);
   }
 
   /** The setting's text without surrounding blanks; undefined if it is absent or empty. */
-  text(name: string): string | undefined {
-    this.asked.add(name);
+  text(name: string, read: SettingRead = {}): string | undefined {
+    this.asked.set(name, { ...this.asked.get(name), ...read });
     return this.secrets.get(name) ?? (this.environment[name]?.trim() || undefined);
   }
 
   /** A duration in milliseconds. */
   duration(name: string, otherwise: string, least: string, most: string): number {
-    const text = this.text(name) ?? otherwise;
+    const text = this.text(name, { otherwise, values: `${least} to ${most}` }) ?? otherwise;
     const value = parseDuration(text);
     if (value === undefined) {
       return this.mistake(name, `"${text}" is not a duration; write it as ${otherwise}, 30s, 15m or 14d`, 0);
@@ -52,7 +59,8 @@ export class Settings {
 
   /** A whole number. */
   integer(name: string, otherwise: number, least: number, most: number): number {
-    const text = this.text(name) ?? String(otherwise);
+    const read = { otherwise: String(otherwise), values: `${least} to ${most}` };
+    const text = this.text(name, read) ?? String(otherwise);
     const value = Number(text);
     if (/^\d+$/.test(text) && value >= least && value <= most) return value;
     return this.mistake(name, `"${text}" is not a whole number from ${least} to ${most}`, otherwise);
@@ -60,7 +68,7 @@ export class Settings {
 
   /** One of a few words, in any case. */
   choice<T extends string>(name: string, otherwise: T, words: readonly T[]): T {
-    const text = this.text(name) ?? otherwise;
+    const text = this.text(name, { otherwise, values: words.filter(Boolean) }) ?? otherwise;
     const word = words.find((candidate) => candidate.toLowerCase() === text.toLowerCase());
     return (
       word ?? this.mistake(name, `"${text}" is not one of ${words.filter(Boolean).join(', ')}`, otherwise)
@@ -91,9 +99,14 @@ export class Settings {
     return otherwise;
   }
 
+  /** The settings that were asked for, by name. */
+  get read(): ReadonlyMap<string, SettingRead> {
+    return this.asked;
+  }
+
   /** A line for each variable that nobody has asked for and that is a setting's name but for a letter or two. */
   misspelt(): string[] {
-    const names = [...this.asked];
+    const names = [...this.asked.keys()];
     return Object.keys(this.environment).flatMap((given) => {
       const meant = this.asked.has(given) ? undefined : misspeltName(given, names);
       return meant === undefined ? [] : [`${given} is no setting; did you mean ${meant}?`];
