@@ -4,20 +4,18 @@ import { readTimestamp } from '../http/validation/timestamp.js';
 import type { SessionCursor } from '../store/session-registry.js';
 import type { SessionDto } from './sessions.dto.js';
 
-/** A session as the API shows it. */
+/** A session as the API shows it: nothing that the engine keeps for itself. */
 export function viewSession(snapshot: Snapshot): SessionDto {
-  const {
-    idleTtl: _idleTtl,
-    accessTokenTtl: _accessTokenTtl,
-    extras: _extras,
-    ...session
-  } = snapshot.session;
+  const { session } = snapshot;
+  const { id, subject, clientId, scope, audience, claims, device, amr, acr } = session;
+  const { generation, revokedBy, clientBound, dpopJkt } = session;
   return {
-    ...session,
+    ...{ id, subject, clientId, scope, audience, claims, device, amr, acr },
     authTime: session.authTime.toISOString(),
     createdAt: session.createdAt.toISOString(),
     expiresAt: session.expiresAt.toISOString(),
     idleExpiresAt: session.idleExpiresAt.toISOString(),
+    ...{ generation, revokedBy, clientBound, dpopJkt },
     rotatedAt: session.rotatedAt?.toISOString() ?? null,
     revokedAt: session.revokedAt?.toISOString() ?? null,
     status: session.revokedAt ? 'revoked' : isExpired(snapshot) ? 'expired' : 'active',

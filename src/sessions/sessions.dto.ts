@@ -223,7 +223,7 @@ export class SessionDto {
   @ApiProperty({ description: 'The number of its newest refresh token' }) generation!: number;
   @ApiProperty({ type: String, format: 'date-time', nullable: true }) rotatedAt!: string | null;
   @ApiProperty({ type: String, format: 'date-time', nullable: true }) revokedAt!: string | null;
-  @ApiProperty({ type: String, enum: ['logout', 'reuse', 'service'], nullable: true }) revokedBy!:
+  @ApiProperty({ type: String, enum: ['logout', 'reuse', 'service', null], nullable: true }) revokedBy!:
     string | null;
   @ApiProperty({ description: 'Whether only its OAuth client may refresh it' }) clientBound!: boolean;
   @ApiProperty({ type: String, nullable: true, description: 'The key whose proof every refresh needs' })

@@ -1,4 +1,7 @@
-import { SERVICE_KEY } from '../support/service.ts';
+import addFormats from 'ajv-formats';
+import { Ajv } from 'ajv';
+import { readDocument, type Json } from '../contracts/as-published.ts';
+import { SERVICE_KEY, type OpenedSession } from '../support/service.ts';
 import { useService } from '../support/use-service.ts';
 
 type Body = Record<string, unknown>;
@@ -283,6 +286,59 @@ describe('odd values', () => {
     expect((await service.api('GET', `/clients/${id}`)).status).toBe(404);
   });
 });
+
+describe('who reads the document of the own APIs', () => {
+  const { service } = useService({ CONTRACTS: 'plec,oauth' });
+
+  test('finds in it every member that is answered, and no other is answered', async () => {
+    const check = strictly(readDocument('openapi/sessions.json'));
+    const unlike: unknown[] = [];
+    const call = async (method: string, path: string, pattern: string, body?: unknown): Promise<Body> => {
+      const answer = await service.api(method, path, body);
+      const said = (await answer.json()) as Body;
+      unlike.push(...check(pattern, method, answer.status, said));
+      return said;
+    };
+    const { session, refreshToken } = (await call('POST', '/sessions', '/sessions', {
+      subject: 'ada',
+    })) as unknown as OpenedSession;
+    await call('GET', `/sessions/${session.id}`, '/sessions/{id}');
+    await call('PATCH', `/sessions/${session.id}`, '/sessions/{id}', { claims: { role: 'admin' } });
+    await call('PATCH', '/sessions?subject=ada', '/sessions', { claims: { role: 'user' } });
+    await call('GET', '/sessions?subject=ada', '/sessions');
+    await call('POST', '/sessions/inspect', '/sessions/inspect', { refreshToken });
+    await call('DELETE', '/sessions?subject=ada', '/sessions');
+    await call('PATCH', `/sessions/${session.id}`, '/sessions/{id}', { claims: {} });
+    await call('GET', '/sessions', '/sessions');
+    await call('POST', '/clients', '/clients', { id: 'web', lifetimes: { idle: '1d' }, scope: 'read' });
+    await call('POST', '/clients/web/secrets', '/clients/{id}/secrets', {});
+    await call('GET', '/clients/web', '/clients/{id}');
+    await call('PATCH', '/clients/web', '/clients/{id}', { name: 'Web' });
+    await call('GET', '/clients', '/clients');
+    await call('GET', '/clients/none', '/clients/{id}');
+    expect(unlike).toEqual([]);
+  });
+});
+
+/** Holds answers against a document in which no object may have a member that it does not name. */
+function strictly(
+  document: Json,
+): (path: string, method: string, status: number, body: unknown) => unknown[] {
+  const closed = JSON.parse(JSON.stringify(document), (_key, value: unknown) =>
+    isObject(value) && isObject(value['properties']) ? { additionalProperties: false, ...value } : value,
+  ) as Json;
+  const ajv = addFormats.default(new Ajv({ strict: false, allErrors: true }));
+  ajv.addSchema(closed, 'document');
+  return (path, method, status, body) => {
+    const place = `paths/${path.replaceAll('/', '~1')}/${method.toLowerCase()}/responses/${status}`;
+    const check = ajv.compile({ $ref: `document#/${place}/content/application~1json/schema` });
+    return check(body) ? [] : check.errors!.map((error) => [method, path, status, error]);
+  };
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null;
+}
 
 describe('a service key', () => {
   const secretOf = (name: string): string => `${name}-key-of-at-least-32-characters-in-all`;
