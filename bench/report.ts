@@ -22,6 +22,8 @@ export interface Report {
 }
 
 const RESULTS = 'bench/results';
+/** Where the figures of the last whole run are shown. */
+const PAGE = 'docs/benchmarks.md';
 const MARKS = ['<!-- bench -->', '<!-- /bench -->'] as const;
 
 /** The machine that a run was on. */
@@ -34,7 +36,7 @@ export async function machine(environment: BenchEnvironment): Promise<string> {
   return `${availableParallelism()} cores of ${model}, ${memory} GiB, servers on Node ${environment.node.version}, PostgreSQL ${row!.version} (fsync and synchronous_commit on), load generator on the same machine, 64 closed loops`;
 }
 
-/** Prints a run; a whole one is also kept as JSON and as a chart, and is what the README shows. */
+/** Prints a run; a whole one is also kept as JSON and as a chart, and is what docs/benchmarks.md shows. */
 export function writeReport(report: Report): void {
   const text = markdown(report);
   process.stdout.write(`\n${text}\n`);
@@ -45,14 +47,10 @@ export function writeReport(report: Report): void {
     `${JSON.stringify({ at: new Date().toISOString(), ...report }, null, 2)}\n`,
   );
   writeFileSync(`${RESULTS}/latest.svg`, chart(report.rows));
-  const readme = readFileSync('README.md', 'utf8');
-  const [before, after] = [readme.indexOf(MARKS[0]), readme.indexOf(MARKS[1])];
-  if (before < 0 || after < 0)
-    throw new Error(`README.md has no place for the figures: ${MARKS.join(' … ')}`);
-  writeFileSync(
-    'README.md',
-    `${readme.slice(0, before + MARKS[0].length)}\n\n${text}\n${readme.slice(after)}`,
-  );
+  const page = readFileSync(PAGE, 'utf8');
+  const [before, after] = [page.indexOf(MARKS[0]), page.indexOf(MARKS[1])];
+  if (before < 0 || after < 0) throw new Error(`${PAGE} has no place for the figures: ${MARKS.join(' … ')}`);
+  writeFileSync(PAGE, `${page.slice(0, before + MARKS[0].length)}\n\n${text}\n${page.slice(after)}`);
 }
 
 function markdown({ machine: where, rows, claims }: Report): string {

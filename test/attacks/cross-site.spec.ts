@@ -82,7 +82,7 @@ interface Attempt {
   readonly hasCookie: boolean;
 }
 
-/** The rules as the README has them, and as browsers keep to them; nothing of how the service does it. */
+/** The rules as docs/frontends.md has them, and as browsers keep to them; nothing of how the service does it. */
 function expected({ origin, site, type, hasCookie }: Attempt, door: Door): number {
   const isOwn = [`https://${HOST}`, `https://${HOST}:443`].includes(origin ?? '');
   const browserVouches = site === 'same-origin' || site === 'none';

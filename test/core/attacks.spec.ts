@@ -94,7 +94,7 @@ type Told = [
 ];
 
 describe('a thief is in until the owner has been answered so many refreshes, by three rules, who', () => {
-  // The README has this table.
+  // docs/how-it-works.md has this table.
   test.each<Told>([
     ['outside', 'once', 'current', 'thief', '1', 'for ever', '2'],
     ['outside', 'once', 'current', 'owner', 'never', 'for ever', '2'],

@@ -154,7 +154,7 @@ describe('sessions that refresh all the time live on when PostgreSQL', () => {
     expect(healed).toBeGreaterThanOrEqual(0.75 * SESSIONS);
     expect(revived).toBe(200);
 
-    // As the README says: withdrawn again, ended again, and whoever has signed in since stays.
+    // As docs/incidents.md says: withdrawn again, ended again, and whoever has signed in since stays.
     expect(await signing()).toBe(leaked);
     expect(await withdraw(leaked)).toContain('Withdrawn');
     expect(await signing()).not.toBe(leaked);

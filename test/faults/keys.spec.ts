@@ -51,7 +51,7 @@ describe('while 200 sessions refresh at two replicas', () => {
     load = Load.start(urls, await openSessions(replicas[0]!, SESSIONS));
     await load.waitForProgress();
 
-    // As the README has it: first all can read the new key, then all use it, then none knows the old one.
+    // As docs/operators.md has it: first all can read the new key, then all use it, then none knows the old one.
     for (const keys of [[OLD, NEW], [NEW, OLD], [NEW]]) {
       for (const old of replicas.slice()) {
         const next = await start(withKeys(...keys));

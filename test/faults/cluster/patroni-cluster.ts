@@ -32,7 +32,7 @@ export class PatroniCluster {
     readonly nodes: readonly [PatroniNode, PatroniNode],
   ) {}
 
-  /** Starts a cluster with the settings that README recommends, and waits until it is whole. */
+  /** Starts a cluster with the settings that docs/cluster.md recommends, and waits until it is whole. */
   static async start(): Promise<PatroniCluster> {
     const directory = mkdtempSync(join(tmpdir(), 'ratchet-cluster-'));
     chmodSync(directory, 0o755);
@@ -118,7 +118,7 @@ export class PatroniCluster {
     if (response.status !== 200) throw new Error(`switchover: ${await response.text()}`);
   }
 
-  /** Starts HAProxy before the two, with what README recommends; gives its port. */
+  /** Starts HAProxy before the two, with what docs/cluster.md recommends; gives its port. */
   async startProxy(): Promise<number> {
     const port = await freePort();
     const file = join(this.directory, 'haproxy.cfg');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { freePort, ownerIds } from '../../support/postgres.ts';
 
-/** Patroni's settings for the whole cluster, as README recommends them. */
+/** Patroni's settings for the whole cluster, as docs/cluster.md recommends them. */
 export const RECOMMENDED = {
   ttl: 20,
   loop_wait: 5,
