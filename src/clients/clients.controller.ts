@@ -26,12 +26,12 @@ import { BodyFailures, failsWith } from '../http/errors/fails-with.js';
 import { RefusalException } from '../http/errors/http-refusal.js';
 import { ApiException } from '../http/errors/api.exception.js';
 import { recordOf } from '../http/request-record.js';
-import { ServiceKeyGuard } from '../http/service-key.guard.js';
+import { ServiceKeyFailures, ServiceKeyGuard } from '../http/service-key.guard.js';
 import { ForRole } from '../http/service-role.js';
 import { KnownMembersGuard } from '../http/validation/known-members.guard.js';
 import { ClientStore } from '../store/client-store.js';
 import { readCursor, viewClient, writeCursor } from './client-view.js';
-import { ClientsService, type Registration } from './clients.service.js';
+import { ClientsService, noSecret, twoSecrets, type Registration } from './clients.service.js';
 import {
   AmendClientDto,
   ClientDto,
@@ -52,10 +52,7 @@ const Fails = failsWith(ApiErrorResponseDto);
 /** Registers the clients of the OAuth contract. */
 @ApiTags('Clients')
 @ApiBearerAuth('serviceKey')
-@Fails(400, 'The request is not as described')
-@Fails(401, 'The service key is missing or wrong')
-@Fails(429, 'Too many wrong service keys; see Retry-After')
-@Fails(503, 'The database does not answer; see Retry-After')
+@ServiceKeyFailures()
 @Controller('clients')
 @UseGuards(ServiceKeyGuard, KnownMembersGuard)
 @ForRole('clients')
@@ -69,14 +66,13 @@ export class ClientsController {
   @BodyFailures(ApiErrorResponseDto)
   @ApiOperation({ operationId: 'ClientsController_register', summary: 'Register an OAuth client' })
   @ApiCreatedResponse({ type: RegisteredClientDto })
-  @Fails(409, 'There is a client of this id')
+  @Fails(409, 'There is a client of this id', clientExists())
   async register(
     @Body() body: RegisterClientDto,
     @Req() request: FastifyRequest,
   ): Promise<RegisteredClientDto> {
     const registered = await this.registry.register(body);
-    if (!registered)
-      throw new ApiException(409, { message: 'There is a client of this id', code: 'CLIENT_EXISTS' });
+    if (!registered) throw clientExists();
     return shownOnce(registered, request);
   }
 
@@ -94,7 +90,7 @@ export class ClientsController {
   @Get(':id')
   @ApiOperation({ operationId: 'ClientsController_read', summary: 'Read a client' })
   @ApiOkResponse({ type: ClientDto })
-  @Fails(404, 'There is no such client')
+  @Fails(404, 'There is no such client', noClient())
   async read(@Param('id') id: string, @Req() request: FastifyRequest): Promise<ClientDto> {
     const client = await this.clients.find(id);
     if (!client) throw noClient();
@@ -108,7 +104,7 @@ export class ClientsController {
     summary: 'Change a client; its sessions go on. What is null goes back to what is configured',
   })
   @ApiOkResponse({ type: ClientDto })
-  @Fails(404, 'There is no such client')
+  @Fails(404, 'There is no such client', noClient())
   async amend(
     @Param('id') id: string,
     @Body() body: AmendClientDto,
@@ -127,8 +123,13 @@ export class ClientsController {
       'Make a new secret for a client, beside which the old one stays good for a while; its sessions go on',
   })
   @ApiCreatedResponse({ type: RegisteredClientDto })
-  @Fails(404, 'There is no such client')
-  @Fails(409, 'The client has no secret, or two already and `keep` does not say which one stays')
+  @Fails(404, 'There is no such client', noClient())
+  @Fails(
+    409,
+    'The client has no secret, or two already and `keep` does not say which one stays',
+    noSecret({ authMethod: 'private_key_jwt' }),
+    twoSecrets({ previousSecretExpiresAt: new Date('2026-01-31T09:30:00Z') }),
+  )
   async replaceSecret(
     @Param('id') id: string,
     @Body() body: NewSecretDto,
@@ -176,4 +177,8 @@ function shownOnce({ client, secret }: Registration, request: FastifyRequest): R
 
 function noClient(): ApiException {
   return new ApiException(404, { message: 'There is no such client', code: 'NOT_FOUND' });
+}
+
+function clientExists(): ApiException {
+  return new ApiException(409, { message: 'There is a client of this id', code: 'CLIENT_EXISTS' });
 }

@@ -111,12 +111,16 @@ export class ClientsService {
   }
 }
 
-function noSecret({ authMethod }: Client): ApiException {
+/** That a client authenticates otherwise. */
+export function noSecret({ authMethod }: Pick<Client, 'authMethod'>): ApiException {
   const message = `The client has no secret: its authMethod is ${authMethod}`;
   return new ApiException(409, { message, code: 'NO_SECRET' });
 }
 
-function twoSecrets({ previousSecretExpiresAt }: Client): ApiException {
+/** That another secret would make one bad that may be in use. */
+export function twoSecrets({
+  previousSecretExpiresAt,
+}: Pick<Client, 'previousSecretExpiresAt'>): ApiException {
   const until = previousSecretExpiresAt?.toISOString() ?? 'now';
   const message =
     `Two secrets of the client are good, the older one until ${until}: say with keep ("older" or "newer") which one is ` +

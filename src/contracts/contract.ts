@@ -1,7 +1,9 @@
 import type { Provider, Type } from '@nestjs/common';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import type { Config, ContractMount, KnownContract } from '../config/config.js';
+import type { Flaw } from '../core/refusal.js';
 import type { ErrorFormat } from '../http/errors/error-reply.js';
+import type { HttpRefusalReason } from '../http/errors/http-refusal.js';
 import { RefreshCookie } from '../http/refresh-cookie.js';
 import type { MountedApi } from '../http/mounted-apis.js';
 import { folderOf, routesOf, type Route } from './routes.js';
@@ -44,6 +46,10 @@ export interface DocumentFacts {
   readonly version: string;
   /** The path that the document's paths are under, such as `/api/v1`. */
   readonly base?: string;
+  /** What is wrong with an invalid request that is typical of it, if not a `refreshToken` that is no text. */
+  readonly flaw?: Flaw;
+  /** What it never refuses for. */
+  readonly never?: readonly HttpRefusalReason[];
   readonly security?: NonNullable<OpenAPIObject['security']>;
   readonly securitySchemes?: NonNullable<OpenAPIObject['components']>['securitySchemes'] & object;
 }

@@ -1,6 +1,8 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { DocumentFacts, Mount } from '../contracts/contract.js';
+import { defaultErrors } from '../http/errors/default-errors.js';
+import { exemplifyFailures } from './failure-examples.js';
 import { playgroundOf, withoutDryRuns } from './playground.js';
 import { schemasUsed } from './schemas-used.js';
 
@@ -23,6 +25,7 @@ export function describeService(app: INestApplication, mounts: readonly Mount[])
     const name = nameOf(mount, mounts);
     const base = mount.prefix + (facts.base ?? '');
     const whole = documentOf(everything, (path) => path in mount.routes, facts, base);
+    exemplifyFailures(whole, { ...facts, errors: mount.errors });
     const service = mount.dryRunPaths.length > 0 ? whole : withoutDryRuns(whole);
     const playground = playgroundOf(service);
     return [
@@ -34,6 +37,7 @@ export function describeService(app: INestApplication, mounts: readonly Mount[])
   });
   const isOwn = (path: string): boolean => OWN_ROUTES.test(path);
   const own = documentOf(everything, isOwn, OWN_FACTS);
+  exemplifyFailures(own, { ...OWN_FACTS, errors: defaultErrors });
   return [...contracts, { name: 'sessions', title: 'sessions and keys', document: own }];
 }
 
@@ -51,6 +55,7 @@ const OWN_FACTS: DocumentFacts = {
   title: 'Ratchet: sessions and keys',
   description: 'For login backends and support: sessions, and the keys that verify access tokens.',
   version: '1.0',
+  flaw: { in: 'body', name: 'lifetime', message: 'lifetime is not known; did you mean lifetimes?' },
   securitySchemes: { serviceKey: { type: 'http', scheme: 'bearer', description: 'A service key' } },
 };
 

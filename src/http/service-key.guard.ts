@@ -1,15 +1,17 @@
-import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { applyDecorators, Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RateLimiter } from '../auth/rate-limiter.js';
 import type { Config, ServiceKey, ServiceRole } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { holdTo, networkOf } from './address-limit.guard.js';
+import { ApiErrorResponseDto } from './errors/api-error.dto.js';
 import { ApiException } from './errors/api.exception.js';
 import { bearerChallenge } from './errors/challenge.js';
+import { failsWith } from './errors/fails-with.js';
 import { recordOf } from './request-record.js';
 import { ServiceKeys } from './service-keys.js';
-import { ROLES } from './service-role.js';
+import { missingRole, ROLES } from './service-role.js';
 
 const KEY = Symbol('service key');
 type Called = FastifyRequest & { [KEY]?: ServiceKey };
@@ -34,13 +36,12 @@ export class ServiceKeyGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<Called>();
     const [scheme, secret] = (request.headers.authorization ?? '').split(' ', 2);
-    if (scheme?.toLowerCase() !== 'bearer' || !secret)
-      throw refused('Send a service key: Authorization: Bearer <key>');
+    if (scheme?.toLowerCase() !== 'bearer' || !secret) throw noKey();
     const key = this.keys.find(secret);
     if (!key) {
       const standing = await this.limiter.wrongServiceKey(networkOf(request));
       holdTo(standing, context.switchToHttp().getResponse<FastifyReply>(), 'service_key_limit');
-      throw refused('This is not a service key of this service', 'invalid_token');
+      throw wrongKey();
     }
     request[KEY] = key;
     recordOf(request).serviceKey = key.name;
@@ -58,17 +59,29 @@ export function serviceKeyName(request: FastifyRequest): string {
 /** Lets go on whose service key has one of `roles`. @throws ApiException 403, naming them */
 export function mustHaveRole(request: FastifyRequest, ...roles: readonly ServiceRole[]): void {
   if (roles.some((role) => (request as Called)[KEY]!.roles.includes(role))) return;
-  const message = `The service key lacks the role ${roles.join(' or ')}`;
-  const challenge = { 'www-authenticate': bearerChallenge('insufficient_scope') };
-  throw new ApiException(403, { message, code: 'MISSING_ROLE' }, challenge);
+  throw missingRole(roles);
+}
+
+/** Documents what every route behind the guard may fail with. */
+export function ServiceKeyFailures(): ClassDecorator {
+  const Fails = failsWith(ApiErrorResponseDto);
+  return applyDecorators(
+    Fails(400, 'The request is not as described'),
+    Fails(401, 'The service key is missing or wrong', noKey(), wrongKey()),
+    Fails(429, 'Too many wrong service keys; see Retry-After'),
+    Fails(503, 'The database does not answer; see Retry-After'),
+  );
+}
+
+function noKey(): ApiException {
+  return refused('Send a service key: Authorization: Bearer <key>');
+}
+
+function wrongKey(): ApiException {
+  return refused('This is not a service key of this service', 'invalid_token');
 }
 
 function refused(message: string, error?: string): ApiException {
-  return new ApiException(
-    401,
-    { message, code: 'INVALID_SERVICE_KEY' },
-    {
-      'www-authenticate': bearerChallenge(error),
-    },
-  );
+  const challenge = { 'www-authenticate': bearerChallenge(error) };
+  return new ApiException(401, { message, code: 'INVALID_SERVICE_KEY' }, challenge);
 }

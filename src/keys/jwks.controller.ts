@@ -22,7 +22,12 @@ export class JwksController {
   @Header('Cache-Control', 'public, max-age=300')
   @ApiOperation({ operationId: 'JwksController_keys', summary: 'The keys that verify access tokens' })
   @ApiOkResponse({ type: JwkSetDto })
-  @ApiResponse({ status: 503, description: 'The keys are not there yet; see Retry-After' })
+  @ApiResponse({
+    status: 503,
+    description: 'The keys are not there yet; see Retry-After',
+    // The DTO of that name is http's, which builds on this.
+    schema: { $ref: '#/components/schemas/ApiErrorResponseDto' },
+  })
   keys(): JwkSet {
     return this.signer.jwks();
   }

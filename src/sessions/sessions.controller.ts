@@ -18,17 +18,21 @@ import {
   ApiNoContentResponse,
   ApiOkResponse,
   ApiOperation,
-  ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { ApiErrorResponseDto } from '../http/errors/api-error.dto.js';
 import type { Snapshot } from '../core/session.js';
-import { BodyFailures } from '../http/errors/fails-with.js';
+import { BodyFailures, failsWith } from '../http/errors/fails-with.js';
 import { RefusalException } from '../http/errors/http-refusal.js';
 import { ApiException } from '../http/errors/api.exception.js';
 import { recordOf } from '../http/request-record.js';
-import { mustHaveRole, ServiceKeyGuard, serviceKeyName } from '../http/service-key.guard.js';
+import {
+  mustHaveRole,
+  ServiceKeyFailures,
+  ServiceKeyGuard,
+  serviceKeyName,
+} from '../http/service-key.guard.js';
 import { ForRole } from '../http/service-role.js';
 import { KnownMembersGuard } from '../http/validation/known-members.guard.js';
 import { readCursor, viewSession, writeCursor } from './session-view.js';
@@ -45,28 +49,17 @@ import {
   SessionDto,
   SessionPageDto,
 } from './sessions.dto.js';
-import { SessionsService } from './sessions.service.js';
+import { endedSession, SessionsService } from './sessions.service.js';
 
+const Fails = failsWith(ApiErrorResponseDto);
 const SessionId = (): ParameterDecorator =>
   Param('id', new ParseUUIDPipe({ exceptionFactory: () => noSession() }));
-const NotFound = (): MethodDecorator =>
-  ApiResponse({ status: 404, description: 'There is no such session', type: ApiErrorResponseDto });
+const NotFound = (): MethodDecorator => Fails(404, 'There is no such session', noSession());
 
 /** The sessions API, for login backends and support. */
 @ApiTags('Sessions')
 @ApiBearerAuth('serviceKey')
-@ApiResponse({ status: 400, description: 'The request is not as described', type: ApiErrorResponseDto })
-@ApiResponse({ status: 401, description: 'The service key is missing or wrong', type: ApiErrorResponseDto })
-@ApiResponse({
-  status: 429,
-  description: 'Too many wrong service keys; see Retry-After',
-  type: ApiErrorResponseDto,
-})
-@ApiResponse({
-  status: 503,
-  description: 'The database does not answer; see Retry-After',
-  type: ApiErrorResponseDto,
-})
+@ServiceKeyFailures()
 @Controller('sessions')
 @UseGuards(ServiceKeyGuard, KnownMembersGuard)
 @ForRole('sessions')
@@ -130,7 +123,7 @@ export class SessionsController {
   })
   @ApiOkResponse({ type: SessionDto })
   @NotFound()
-  @ApiResponse({ status: 409, description: 'The session is ended', type: ApiErrorResponseDto })
+  @Fails(409, 'The session is ended', endedSession('revoked by logout'))
   async amend(
     @SessionId() id: string,
     @Body() body: AmendSessionDto,

@@ -83,9 +83,7 @@ export class SessionsService {
     if (amended) return amended;
     const ended = (await this.store.find(id))?.session;
     if (!ended) return undefined;
-    const how = ended.revokedBy ? `revoked by ${ended.revokedBy}` : 'it has expired';
-    const message = `The session is ended (${how}), so that nothing of it can be changed any more`;
-    throw new ApiException(409, { message, code: 'SESSION_ENDED' });
+    throw endedSession(ended.revokedBy ? `revoked by ${ended.revokedBy}` : 'it has expired');
   }
 
   /** Merges claims into those of each live session of a subject; how many there are. @throws RefusalException as amend does */
@@ -143,6 +141,12 @@ export class SessionsService {
     const tokens = snapshot ? await this.introspection.prospects(snapshot) : [];
     return accept({ outcome: 'refused', reason, snapshot, tokens });
   }
+}
+
+/** That a session can no longer be changed, and how it ended. */
+export function endedSession(how: string): ApiException {
+  const message = `The session is ended (${how}), so that nothing of it can be changed any more`;
+  return new ApiException(409, { message, code: 'SESSION_ENDED' });
 }
 
 /** @throws RefusalException if they are too long together */

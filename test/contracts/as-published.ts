@@ -44,7 +44,7 @@ export function compareDocuments(published: Json, ours: Json): Differences {
 }
 
 /** Words are ours. */
-const WORDS = new Set(['description', 'example', 'summary']);
+const WORDS = new Set(['description', 'example', 'examples', 'summary']);
 
 function leavesOf(value: unknown, place: string): [place: string, leaf: unknown][] {
   if (typeof value !== 'object' || value === null) return [[place, value]];

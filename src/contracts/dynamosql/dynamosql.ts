@@ -13,6 +13,7 @@ export const dynamosql: Contract = {
     title: 'Ratchet: DynamoSQL contract',
     description: 'Refresh tokens over the DynamoSQL contract.',
     version: '1.0',
+    never: ['wrong_proof'],
     // For what else such an API has; a refresh is without it.
     security: [{ cognitoJwt: [] }],
     securitySchemes: {

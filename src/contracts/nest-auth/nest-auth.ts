@@ -21,5 +21,6 @@ export const nestAuth: Contract = {
     title: 'Ratchet: nest-auth contract',
     description: 'Refresh tokens over the contract of nest-auth and its client.',
     version: '1.0',
+    never: ['wrong_proof'],
   },
 };

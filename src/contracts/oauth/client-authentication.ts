@@ -187,6 +187,7 @@ function assertionCredentials(assertion: string, form: Form): Credentials {
   return { method: 'private_key_jwt', id: subject, assertion };
 }
 
-function invalidClient(detail: RefusalDetail): OAuthError {
+/** That a client is not who it says. */
+export function invalidClient(detail?: RefusalDetail): OAuthError {
   return new OAuthError('invalid_client', 'The client could not be authenticated', 401, {}, detail);
 }

@@ -9,7 +9,7 @@ import { recordOf } from '../../http/request-record.js';
 import { RefusalException } from '../../http/errors/http-refusal.js';
 import { ContractController } from '../contract-controller.js';
 import { asksForDryRun } from '../dry-run.js';
-import { ClientAuthentication } from './client-authentication.js';
+import { ClientAuthentication, invalidClient } from './client-authentication.js';
 import { readParameters } from './form.js';
 import { OAuthError } from './oauth-error.js';
 import { Fails, IntrospectionResponseDto, TokenParameterDto } from './oauth.dto.js';
@@ -33,7 +33,7 @@ export class IntrospectionController extends ContractController {
   @ApiBody({ type: TokenParameterDto })
   @ApiOkResponse({ type: IntrospectionResponseDto })
   @Fails(400, 'The request is not valid')
-  @Fails(401, 'The client could not be authenticated, or is a public one')
+  @Fails(401, 'The client could not be authenticated, or is a public one', invalidClient(), publicClient())
   @Fails(403, 'A page of a foreign origin sent a cookie of this service along')
   @Fails(408, 'The body took too long to arrive')
   @Fails(413, 'The request is too large')
@@ -48,8 +48,7 @@ export class IntrospectionController extends ContractController {
     const form = readParameters(body);
     const client = await this.clients.authenticate(form, request);
     // Anyone could call themselves a public client, and fish for tokens (RFC 7662 section 2.1).
-    if (client.authMethod === 'none')
-      throw new OAuthError('invalid_client', 'A public client may not introspect', 401);
+    if (client.authMethod === 'none') throw publicClient();
     const { token } = form;
     if (token === undefined) throw new OAuthError('invalid_request', 'The parameter token is missing');
     const answer = (await this.accessToken(token, client)) ??
@@ -106,4 +105,8 @@ function isAmong(audience: string | readonly string[], registered: readonly stri
 /** A refusal means inactive, unless nothing could be found out. */
 function mustBeKnown(reason: string): void {
   if (reason === 'unavailable') throw new RefusalException({ reason: 'unavailable', retryAfter: 1 });
+}
+
+function publicClient(): OAuthError {
+  return new OAuthError('invalid_client', 'A public client may not introspect', 401);
 }

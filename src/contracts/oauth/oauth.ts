@@ -20,6 +20,7 @@ export const oauth: Contract = {
     title: 'Ratchet: OAuth 2.0',
     description: 'Refresh, revocation, introspection and metadata for any OAuth 2.0 client.',
     version: '1.0',
+    flaw: { in: 'body', message: 'A parameter was sent more than once' },
     securitySchemes: { clientBasic: { type: 'http', scheme: 'basic', description: 'client_secret_basic' } },
   },
 };

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccessTokenSigner } from '../../keys/access-token-signer.js';
 import { recordOf } from '../../http/request-record.js';
 import { ContractController } from '../contract-controller.js';
-import { ClientAuthentication } from './client-authentication.js';
+import { ClientAuthentication, invalidClient } from './client-authentication.js';
 import { readParameters } from './form.js';
 import { OAuthError } from './oauth-error.js';
 import { Fails, TokenParameterDto } from './oauth.dto.js';
@@ -31,7 +31,7 @@ export class RevocationController extends ContractController {
     400,
     'The request is not valid, or the token an access token, or not the client’s, which only an authenticated one is told',
   )
-  @Fails(401, 'The client could not be authenticated')
+  @Fails(401, 'The client could not be authenticated', invalidClient())
   @Fails(403, 'A page of a foreign origin sent a cookie of this service along')
   @Fails(408, 'The body took too long to arrive')
   @Fails(413, 'The request is too large')

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { presentationBy, type Client } from '../../core/client.js';
 import type { Tokens } from '../contract-call.js';
 import { ContractController } from '../contract-controller.js';
-import { ClientAuthentication } from './client-authentication.js';
+import { ClientAuthentication, invalidClient } from './client-authentication.js';
 import { Dpop } from './dpop.js';
 import { endpointsOf } from './endpoints.js';
 import { readParameters, readRepeatable, type Form } from './form.js';
@@ -31,7 +31,7 @@ export class TokenController extends ContractController {
   @ApiBody({ type: TokenFormDto })
   @ApiOkResponse({ type: TokenResponseDto })
   @Fails(400, 'The request, the grant, the scope, a resource or the proof is not valid')
-  @Fails(401, 'The client could not be authenticated')
+  @Fails(401, 'The client could not be authenticated', invalidClient())
   @Fails(403, 'A page of a foreign origin sent a cookie of this service along')
   @Fails(408, 'The body took too long to arrive')
   @Fails(413, 'The request is too large')

@@ -14,5 +14,6 @@ export const plec: Contract = {
     title: 'Ratchet: PLEC contract',
     description: 'Refresh tokens over the PLEC contract.',
     version: '1.0',
+    never: ['wrong_proof'],
   },
 };

@@ -14,6 +14,12 @@ export const watchr: Contract = {
     title: 'Ratchet: Watchr contract',
     description: 'Refresh tokens over the Watchr contract.',
     version: '1.0',
+    flaw: {
+      in: 'query',
+      name: 'dryRun',
+      message: 'dryRun must be one of the following values: true, false',
+    },
+    never: ['wrong_proof'],
     security: [],
   },
 };

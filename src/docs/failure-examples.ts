@@ -1,0 +1,88 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+import type { Flaw } from '../core/refusal.js';
+import type { ErrorFormat } from '../http/errors/error-reply.js';
+import type { HttpRefusalReason } from '../http/errors/http-refusal.js';
+
+type Json = Record<string, unknown>;
+
+/** What an API's failures are made of. */
+export interface Failures {
+  readonly errors: ErrorFormat;
+  /** What is wrong with an invalid request that is typical of it. */
+  readonly flaw?: Flaw;
+  /** What it never refuses for. */
+  readonly never?: readonly HttpRefusalReason[];
+}
+
+/** Closed: the compiler asks for a reason that is new. */
+const REASONS: Readonly<Record<HttpRefusalReason, true>> = {
+  missing_token: true,
+  malformed_token: true,
+  unknown_session: true,
+  expired: true,
+  revoked: true,
+  reused: true,
+  wrong_client: true,
+  wrong_proof: true,
+  invalid_request: true,
+  origin_not_allowed: true,
+  unsupported_media_type: true,
+  rate_limited: true,
+  unavailable: true,
+  not_found: true,
+  method_not_allowed: true,
+  request_timeout: true,
+  payload_too_large: true,
+  internal_error: true,
+};
+const NO_TEXT: Flaw = { in: 'body', name: 'refreshToken', message: 'refreshToken must be a string' };
+const REQUEST_ID = '7c9e6679-7425-40de-944b-e07fc1f90ae7';
+
+/**
+ * Gives each failure in a document an example of the body that the service answers, made by what makes the answers: one
+ * for each refusal that has its status, those of the same body once. A failure that has an example already keeps it.
+ */
+export function exemplifyFailures(document: OpenAPIObject, failures: Failures): void {
+  const bodies = bodiesByStatus(failures);
+  for (const response of responsesOf(document)) {
+    const [status, content] = response;
+    if ('example' in content || 'examples' in content) continue;
+    const [first, ...others] = [...(bodies.get(status) ?? [])];
+    if (!first) continue;
+    if (others.length === 0) content['example'] = JSON.parse(first[0]);
+    else
+      content['examples'] = Object.fromEntries(
+        [first, ...others].map(([body, reason]) => [reason, { value: JSON.parse(body) as unknown }]),
+      );
+  }
+}
+
+/** For each status, the bodies as text, and the first refusal that each is of. */
+function bodiesByStatus({
+  errors,
+  flaw = NO_TEXT,
+  never = [],
+}: Failures): Map<string, Map<string, HttpRefusalReason>> {
+  const bodies = new Map<string, Map<string, HttpRefusalReason>>();
+  for (const reason of Object.keys(REASONS) as HttpRefusalReason[]) {
+    if (never.includes(reason)) continue;
+    const flaws = reason === 'invalid_request' ? { flaws: [flaw] } : {};
+    const { status, body } = errors({ reason, ...flaws }, REQUEST_ID);
+    const ofStatus = bodies.get(String(status)) ?? new Map<string, HttpRefusalReason>();
+    bodies.set(String(status), ofStatus);
+    const text = JSON.stringify(body);
+    if (!ofStatus.has(text)) ofStatus.set(text, reason);
+  }
+  return bodies;
+}
+
+/** Each failure's status, and what the document says of its JSON. */
+function responsesOf({ paths }: OpenAPIObject): [status: string, content: Json][] {
+  const operations = Object.values(paths).flatMap((item) => Object.values(item) as Json[]);
+  return operations
+    .flatMap(({ responses = {} }) => Object.entries(responses as Record<string, Json>))
+    .flatMap(([status, { content }]): [string, Json][] => {
+      const json = (content as Record<string, Json> | undefined)?.['application/json'];
+      return json && Number(status) >= 400 ? [[status, json]] : [];
+    });
+}
