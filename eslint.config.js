@@ -32,7 +32,7 @@ export default tseslint.config(
     rules: { '@typescript-eslint/no-deprecated': 'off' },
   },
   {
-    files: ['**/*.js'],
+    files: ['**/*.js', '**/*.mjs'],
     languageOptions: {
       globals: {
         process: 'readonly',
@@ -42,13 +42,14 @@ export default tseslint.config(
         fetch: 'readonly',
         Buffer: 'readonly',
         URLSearchParams: 'readonly',
+        clearTimeout: 'readonly',
       },
     },
   },
   {
     files: ['test/browser/*.js'],
     languageOptions: {
-      globals: { clearTimeout: 'readonly', document: 'readonly' },
+      globals: { document: 'readonly' },
     },
   },
 );
