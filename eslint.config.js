@@ -43,7 +43,20 @@ export default tseslint.config(
         Buffer: 'readonly',
         URLSearchParams: 'readonly',
         clearTimeout: 'readonly',
+        AbortSignal: 'readonly',
       },
+    },
+  },
+  {
+    files: ['examples/browser/public/*.js', 'examples/*/*.test.mjs'],
+    languageOptions: {
+      globals: Object.fromEntries(
+        [
+          ...['document', 'location', 'navigator', 'localStorage', 'sessionStorage', 'setInterval'],
+          ...['addEventListener', 'removeEventListener', 'EventTarget', 'Event', 'CustomEvent'],
+          ...['BroadcastChannel', 'Request', 'FormData', 'TextDecoder', 'atob'],
+        ].map((name) => [name, 'readonly']),
+      ),
     },
   },
   {

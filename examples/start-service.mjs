@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,8 +20,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () =>
  *
  * @param settings its environment, beside that which this file sets. With a `DATABASE_URL` it migrates that database first;
  *   without, it runs on the embedded one in a temporary folder.
- * @returns `url`; `serviceKey`; `log()`, its lines so far as objects; and `stop()`, which leaves nothing behind. A process
- *   that exits takes it along.
+ * @returns `url`; `serviceKey`; `log()`, the lines of all that has been answered, as objects; and `stop()`, which leaves
+ *   nothing behind. A process that exits takes it along.
  */
 export async function startService(settings = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'ratchet-example-'));
@@ -59,11 +60,21 @@ export async function startService(settings = {}) {
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
   try {
     const url = await listeningUrl(child, () => output);
-    return { url, serviceKey, log: () => linesOf(output), stop };
+    return { url, serviceKey, log: () => linesUntilNow(url, () => output), stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** A TCP port that was free a moment ago: for who must be known before they listen. */
+export async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return port;
 }
 
 const run = promisify(execFile);
@@ -78,6 +89,17 @@ function listeningUrl(child, output) {
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`the service ended with ${code}: ${output()}`)));
   });
+}
+
+/** Lines arrive in order: those of what was answered before are there when that of one more request is. */
+async function linesUntilNow(url, output) {
+  const marker = (await fetch(`${url}/marker`)).headers.get('x-request-id');
+  for (let tried = 0; tried < 500; tried++) {
+    const lines = linesOf(output());
+    if (lines.some(({ requestId }) => requestId === marker)) return lines;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error('the service logs nothing');
 }
 
 /** Each whole line of the log; what is no JSON is for people. */
