@@ -2,7 +2,17 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'dist-bench/', 'data/', 'coverage/', 'src/generated/'] },
+  {
+    ignores: [
+      'dist/',
+      'dist-bench/',
+      'data/',
+      'coverage/',
+      'src/generated/',
+      '**/.next/',
+      'examples/nextjs/**/*.ts',
+    ],
+  },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
