@@ -158,9 +158,24 @@ describe('the page of the example', { timeout: 240_000 }, () => {
     assert.equal((await refreshesOf(claims)).length, 1);
 
     await page.clock.fastForward('16:00');
+    deny();
     await ask(page, 10);
     assert.equal((await refreshesOf(claims)).length, 2);
     assert.equal(await notes('refused').count(), 0);
+  });
+
+  it('what one tab has been given, the others have too', async () => {
+    await signIn();
+    const other = await anotherTab();
+    const claims = deny();
+    await ask(page, 10);
+    const before = (await refreshesOf(claims)).length;
+    await notes('heard', other).waitFor();
+
+    await ask(other, 10);
+
+    assert.equal((await refreshesOf(claims)).length, before);
+    assert.equal(await notes('refused', other).count(), 0);
   });
 
   it('five tabs whose requests are all answered 401 at once are all served', async () => {
