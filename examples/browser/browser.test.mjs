@@ -157,6 +157,7 @@ describe('the page of the example', { timeout: 240_000 }, () => {
     await notes('refreshed').waitFor();
     assert.equal((await refreshesOf(claims)).length, 1);
 
+    await ask(page, 1, 'Ask the API');
     await page.clock.fastForward('16:00');
     deny();
     await ask(page, 10);
