@@ -73,9 +73,10 @@ function documentOf(
   return {
     openapi,
     info: { title, description, version, contact: {} },
-    servers: base ? [{ url: base }] : [],
+    // Where the document was loaded from, unless who writes it down says where the service is.
+    servers: [{ url: base || '/' }],
     tags: [],
-    ...(security && { security }),
+    security: security ?? [],
     paths,
     components: { schemas: schemasUsed(paths, whole), ...(securitySchemes && { securitySchemes }) },
   };

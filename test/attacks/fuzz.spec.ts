@@ -402,8 +402,8 @@ async function judgeOf(): Promise<(sent: Sent, answer: Answer) => string | undef
         ? 'let in by the wrong way'
         : undefined;
     const document = documentOf(place.contract);
-    const [{ url: base } = { url: '' }] = document['servers'] as { url: string }[];
-    const path = place.path.slice(base.length);
+    const [server] = document['servers'] as [{ url: string }];
+    const path = place.path.slice(server.url.replace(/\/$/, '').length);
     const operation = (
       document['paths'] as Record<
         string,

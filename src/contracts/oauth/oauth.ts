@@ -21,6 +21,8 @@ export const oauth: Contract = {
     description: 'Refresh, revocation, introspection and metadata for any OAuth 2.0 client.',
     version: '1.0',
     flaw: { in: 'body', message: 'A parameter was sent more than once' },
+    // Or in the body, or not at all: a public client.
+    security: [{ clientBasic: [] }, {}],
     securitySchemes: { clientBasic: { type: 'http', scheme: 'basic', description: 'client_secret_basic' } },
   },
 };
