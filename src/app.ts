@@ -14,6 +14,7 @@ import { Drain } from './ops/drain.js';
 import { NestLog, openLog } from './ops/log.js';
 import { Metrics } from './ops/metrics.js';
 import { logRequests } from './ops/request-log.js';
+import { warnOfUntrustedProxies } from './ops/untrusted-proxy.js';
 import { subjectName } from './ops/subject-names.js';
 
 /** The service, wired but not started, and its OpenAPI documents. */
@@ -46,6 +47,7 @@ export async function createApp(config: Config, contracts = CONTRACTS): Promise<
     dryRunPaths: mounts.flatMap((mount) => mount.dryRunPaths),
   });
   logRequests(adapter.getInstance(), log, nest.get(Metrics), subjectName(config));
+  warnOfUntrustedProxies(adapter.getInstance(), log, config.trustProxy);
   nest.get(Drain).closeConnectionsOf(adapter.getInstance());
   const documents = describeService(nest, mounts);
   if (config.docs) serveDocs(nest, documents);

@@ -1,9 +1,13 @@
 import { relative } from 'node:path';
 import type { Config } from './config/config.js';
 
-/** What a newcomer may try first: printed in embedded mode only, since a server's log is for machines. */
-export function welcome(config: Config, url: string): string {
+/**
+ * What a newcomer may try first: printed in embedded mode only, since a server's log is for machines. It says localhost, as
+ * the pages of whoever tries it do: to a browser, 127.0.0.1 is another site.
+ */
+export function welcome(config: Config, listeningAt: string): string {
   if (config.database.kind !== 'embedded') return '';
+  const url = listeningAt.replace('//127.0.0.1:', '//localhost:');
   const key = config.serviceKeys[0]?.file;
   const bearer = key ? `$(cat ${relative(process.cwd(), key)})` : '<your service key>';
   const json = `-H 'content-type: application/json'`;

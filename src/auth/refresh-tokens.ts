@@ -1,8 +1,14 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { accept, refuse, type Outcome } from '../core/refusal.js';
-import { mintRefreshToken, readRefreshToken, sessionIdOf, type RefreshToken } from '../core/refresh-token.js';
+import {
+  kidOf,
+  mintRefreshToken,
+  readRefreshToken,
+  sessionIdOf,
+  type RefreshToken,
+} from '../core/refresh-token.js';
 import { Clock } from './clock.js';
 
 /** A genuine refresh token and the session it is for. */
@@ -16,9 +22,15 @@ export interface PresentedToken extends RefreshToken {
  */
 const CLOCK_TOLERANCE = 600;
 
+/** How long after a warning of a key there is no other, in milliseconds. */
+const BETWEEN_WARNINGS = 60_000;
+
 /** Reads and mints refresh tokens with the configured keys. */
 @Injectable()
 export class RefreshTokens {
+  private readonly logger = new Logger(RefreshTokens.name);
+  private warnedAt = -Infinity;
+
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly clock: Clock,
@@ -28,11 +40,25 @@ export class RefreshTokens {
   read(text: string | undefined): Outcome<PresentedToken> {
     if (!text) return refuse('missing_token');
     const token = readRefreshToken(text, this.config.refreshTokenKeys);
+    if (token === 'unknown_kid') this.warnOfKey(kidOf(text)!);
     if (typeof token === 'string') return refuse('malformed_token', { detail: token });
     const sessionId = sessionIdOf(token.handle);
     const late = this.clock.now().getTime() / 1000 - token.deadline;
     if (late > CLOCK_TOLERANCE) return refuse('expired', { sessionId, detail: 'absolute_deadline' });
     return accept({ ...token, sessionId });
+  }
+
+  /** Anyone may name a kid; but if clients go on and on, a key was dropped that their tokens are of. */
+  private warnOfKey(kid: number): void {
+    const now = this.clock.now().getTime();
+    if (now - this.warnedAt < BETWEEN_WARNINGS) return;
+    this.warnedAt = now;
+    this.logger.warn({
+      msg:
+        'a refresh token came whose key is not in REFRESH_TOKEN_KEYS. If there was one of this kid, put it back, behind ' +
+        'the first, for as long as sessions live: until then, whoever has such a token is signed out',
+      kid,
+    });
   }
 
   /** The text of a token, under the first key. */

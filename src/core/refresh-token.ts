@@ -87,6 +87,12 @@ export function readRefreshToken(text: string, keys: readonly RefreshTokenKey[])
   };
 }
 
+/** The kid that a text names which has the form of a refresh token; undefined of any other. Nothing has verified it. */
+export function kidOf(text: string): number | undefined {
+  if (!text.startsWith(PREFIX) || text.length !== TOKEN_CHARS) return undefined;
+  return Buffer.from(text.slice(PREFIX.length, PREFIX.length + 4), 'base64url')[0];
+}
+
 function mac(text: string, key: RefreshTokenKey): string {
   return createHmac('sha256', key.secret)
     .update(DOMAIN + text)

@@ -15,12 +15,17 @@ import {
 } from '../support/service.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
-/** The lines of a service's log that are about requests. */
-function requestLines(log: string): Record<string, unknown>[] {
-  return log
-    .split('\n')
-    .filter((line) => line.includes('"msg":"request"'))
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
+type Line = Record<string, unknown>;
+
+/** The lines of a service's log. */
+function linesOf(log: string): Line[] {
+  const lines = log.split('\n').filter((line) => line.startsWith('{'));
+  return lines.map((line) => JSON.parse(line) as Line);
+}
+
+/** Those that are about requests. */
+function requestLines(log: string): Line[] {
+  return linesOf(log).filter(({ msg }) => msg === 'request');
 }
 
 describe('an operator', () => {
@@ -226,6 +231,51 @@ describe('an operator', () => {
     await service.stop();
     const seen = requestLines(log()).map((line) => line['address']);
     expect(seen).toEqual(Object.values(addresses).flatMap((address) => paths.map(() => address)));
+  });
+
+  test.each([
+    [{}, 'x-forwarded-for', 1],
+    [{}, 'forwarded', 1],
+    [{ TRUST_PROXY: '10.0.0.0/8' }, 'x-forwarded-for', 1],
+    [{ TRUST_PROXY: 'loopback' }, 'x-forwarded-for', 0],
+    [{ TRUST_PROXY: '1' }, 'x-forwarded-for', 0],
+    [{}, 'x-real-thing', 0],
+  ])(
+    'whose settings are %j is warned of %s from who is not believed, %i times',
+    async (settings, header, times) => {
+      const { service, log } = await spawn(settings);
+      for (let each = 0; each < 3; each++)
+        await sendRaw(service.url, { path: '/auth/refresh', headers: { [header]: '192.0.2.1' } });
+      await service.stop();
+      const warnings = linesOf(log()).filter(({ msg }) =>
+        String(msg).startsWith('X-Forwarded-For came from'),
+      );
+      expect(warnings).toHaveLength(times);
+      for (const warning of warnings) expect(warning).toMatchObject({ level: 'warn', proxy: '127.0.0.1' });
+    },
+  );
+
+  test('is warned, once a minute, of tokens whose key was dropped, and which it was', async () => {
+    const { service, log } = await spawn();
+    const { refreshToken } = await service.open();
+    await service.stop();
+    const later = await spawn({ REFRESH_TOKEN_KEYS: '7:another-refresh-token-key-of-at-least-32-chars' });
+    for (let each = 0; each < 3; each++) expect((await later.service.refresh(refreshToken)).status).toBe(401);
+    expect((await later.service.refresh('rt1_nonsense')).status).toBe(401);
+    const counted = await (await later.service.api('GET', '/metrics')).text();
+    await later.service.stop();
+    const warnings = linesOf(later.log()).filter(({ kid }) => kid !== undefined);
+    expect(warnings).toMatchObject([{ level: 'warn', kid: 1 }]);
+    expect(counted).toMatch(/^ratchet_requests_total\{.*detail="unknown_kid".*\} 3$/m);
+    expect(log()).not.toContain('"kid"');
+  });
+
+  test('reads when the service was told to end, by which signal, and that it has', async () => {
+    const { service, log } = await spawn();
+    await service.stop();
+    const [told, ended] = linesOf(log()).filter(({ signal }) => signal !== undefined);
+    expect(told).toMatchObject({ level: 'info', signal: 'SIGTERM' });
+    expect(ended).toMatchObject({ msg: 'the service has ended', signal: 'SIGTERM', code: 0 });
   });
 
   test('limits refreshes of a session, and of no other', async () => {

@@ -1,0 +1,28 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import type { Config } from '../config/config.js';
+import { proxyTrust } from '../http/client-address.js';
+
+/**
+ * Warns, once, of a request that says where it comes from by way of somebody who is not believed. Behind a proxy that nobody
+ * has named in TRUST_PROXY, all users are one address, and are told 429 together.
+ */
+export function warnOfUntrustedProxies(
+  server: FastifyInstance,
+  log: Pick<Logger, 'warn'>,
+  trusted: Config['trustProxy'],
+): void {
+  const trusts = proxyTrust(trusted);
+  let warned = false;
+  server.addHook('onRequest', ({ headers, socket }: FastifyRequest, _reply, done) => {
+    if (!warned && (headers['x-forwarded-for'] ?? headers.forwarded) !== undefined) {
+      const proxy = socket.remoteAddress;
+      warned = trusts === false || !trusts(proxy, 0);
+      const msg =
+        'X-Forwarded-For came from an address that TRUST_PROXY does not name, and was not believed. If a proxy of yours ' +
+        'is there, all its clients are limited as one: set TRUST_PROXY to its address, or to 1';
+      if (warned) log.warn({ msg, proxy });
+    }
+    done();
+  });
+}
