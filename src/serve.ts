@@ -40,17 +40,15 @@ async function start(): Promise<void> {
   process.stdout.write(welcome(config, await app.nest.getUrl()));
 }
 
-function stopOnSignal({ nest, log }: App, { production }: Config): void {
-  const stop = async (signal: NodeJS.Signals): Promise<void> => {
-    log.info({ msg: 'told to end: what is in flight is finished first', signal });
+function stopOnSignal({ nest }: App, { production }: Config): void {
+  const stop = async (): Promise<void> => {
     nest.get(Drain).start();
     if (production) await new Promise((resolve) => setTimeout(resolve, DRAIN_FOR));
     await nest.close();
-    log.info({ msg: 'the service has ended', signal, code: 0 });
     process.exit(0);
   };
   let stopping: Promise<void> | undefined;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => void (stopping ??= stop(signal)));
+    process.on(signal, () => void (stopping ??= stop()));
   }
 }

@@ -12,7 +12,6 @@ const LONGEST_PAUSE = 30_000;
 
 /** Told what becomes of the workers. */
 export interface PrimaryLog {
-  info(line: Readonly<Record<string, unknown>>): void;
   warn(line: Readonly<Record<string, unknown>>): void;
 }
 
@@ -40,7 +39,7 @@ class Primary {
 
   start(): void {
     cluster.on('message', (worker, message: Asked) => void this.answer(worker, message));
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.stop(signal));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.stop());
     // Each worker accepts for itself. Where the primary accepts and hands on, which is the default, a connection on its way
     // to a worker that is killed is never answered and never closed.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
@@ -70,27 +69,20 @@ class Primary {
     });
   }
 
-  private stop(signal: NodeJS.Signals): void {
+  private stop(): void {
     if (this.stopping) return;
     this.stopping = true;
-    this.log.info({ msg: 'told to end, and so are the workers', signal, workers: workers().length });
     for (const worker of workers()) worker.process.kill('SIGTERM');
     setTimeout(() => {
       this.failed = true;
       for (const worker of workers()) worker.process.kill('SIGKILL');
     }, END_WITHIN);
-    if (workers().length === 0) this.exit();
+    if (workers().length === 0) process.exit(0);
   }
 
   private ended(code: number | null): void {
     this.failed ||= code !== 0;
-    if (workers().length === 0) this.exit();
-  }
-
-  private exit(): void {
-    const code = this.failed ? 1 : 0;
-    this.log.info({ msg: 'all workers have ended', code });
-    process.exit(code);
+    if (workers().length === 0) process.exit(this.failed ? 1 : 0);
   }
 
   private async answer(worker: Worker, message: Partial<Asked>): Promise<void> {

@@ -270,14 +270,6 @@ describe('an operator', () => {
     expect(log()).not.toContain('"kid"');
   });
 
-  test('reads when the service was told to end, by which signal, and that it has', async () => {
-    const { service, log } = await spawn();
-    await service.stop();
-    const [told, ended] = linesOf(log()).filter(({ signal }) => signal !== undefined);
-    expect(told).toMatchObject({ level: 'info', signal: 'SIGTERM' });
-    expect(ended).toMatchObject({ msg: 'the service has ended', signal: 'SIGTERM', code: 0 });
-  });
-
   test('limits refreshes of a session, and of no other', async () => {
     const service = await start({ RATE_LIMIT_PER_SESSION: '2' });
     const [busy, calm] = [await service.open(), await service.open()];
