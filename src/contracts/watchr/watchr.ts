@@ -14,11 +14,7 @@ export const watchr: Contract = {
     title: 'Ratchet: Watchr contract',
     description: 'Refresh tokens over the Watchr contract.',
     version: '1.0',
-    flaw: {
-      in: 'query',
-      name: 'dryRun',
-      message: 'dryRun must be one of the following values: true, false',
-    },
+    flaw: { in: 'cookie', name: 'refresh_token', message: 'the cookie refresh_token was sent 9 times' },
     never: ['wrong_proof'],
     security: [],
   },
