@@ -662,7 +662,15 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                };
             };
         };
     };
@@ -696,6 +704,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Validation failed",
+                     *       "code": "BAD_REQUEST",
+                     *       "details": {
+                     *         "lifetime": [
+                     *           "lifetime is not known; did you mean lifetimes?"
+                     *         ]
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -714,6 +733,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service key lacks the role sessions or support",
+                     *       "code": "MISSING_ROLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -723,6 +748,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Too many requests; try again later",
+                     *       "code": "RATE_LIMITED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -732,6 +763,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -764,6 +801,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Validation failed",
+                     *       "code": "BAD_REQUEST",
+                     *       "details": {
+                     *         "lifetime": [
+                     *           "lifetime is not known; did you mean lifetimes?"
+                     *         ]
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -782,6 +830,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service key lacks the role sessions",
+                     *       "code": "MISSING_ROLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -791,6 +845,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request took too long to arrive",
+                     *       "code": "REQUEST_TIMEOUT"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -800,6 +860,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request is too large",
+                     *       "code": "PAYLOAD_TOO_LARGE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -809,6 +875,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The body must be application/json",
+                     *       "code": "UNSUPPORTED_MEDIA_TYPE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -818,6 +890,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Too many requests; try again later",
+                     *       "code": "RATE_LIMITED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -827,6 +905,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -866,6 +950,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Validation failed",
+                     *       "code": "BAD_REQUEST",
+                     *       "details": {
+                     *         "lifetime": [
+                     *           "lifetime is not known; did you mean lifetimes?"
+                     *         ]
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -884,6 +979,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service key lacks the role sessions or support",
+                     *       "code": "MISSING_ROLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -893,6 +994,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request took too long to arrive",
+                     *       "code": "REQUEST_TIMEOUT"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -902,6 +1009,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request is too large",
+                     *       "code": "PAYLOAD_TOO_LARGE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -911,6 +1024,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The body must be application/json",
+                     *       "code": "UNSUPPORTED_MEDIA_TYPE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -920,6 +1039,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Too many requests; try again later",
+                     *       "code": "RATE_LIMITED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -929,6 +1054,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -964,6 +1095,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Validation failed",
+                     *       "code": "BAD_REQUEST",
+                     *       "details": {
+                     *         "lifetime": [
+                     *           "lifetime is not known; did you mean lifetimes?"
+                     *         ]
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -982,6 +1124,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service key lacks the role sessions",
+                     *       "code": "MISSING_ROLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -991,6 +1139,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request took too long to arrive",
+                     *       "code": "REQUEST_TIMEOUT"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1000,6 +1154,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request is too large",
+                     *       "code": "PAYLOAD_TOO_LARGE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1009,6 +1169,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The body must be application/json",
+                     *       "code": "UNSUPPORTED_MEDIA_TYPE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1018,6 +1184,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Too many requests; try again later",
+                     *       "code": "RATE_LIMITED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1027,6 +1199,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1057,6 +1235,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Validation failed",
+                     *       "code": "BAD_REQUEST",
+                     *       "details": {
+                     *         "lifetime": [
+                     *           "lifetime is not known; did you mean lifetimes?"
+                     *         ]
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1075,6 +1264,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service key lacks the role sessions or support",
+                     *       "code": "MISSING_ROLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1084,6 +1279,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "There is no such session",
+                     *       "code": "NOT_FOUND"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1093,6 +1294,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Too many requests; try again later",
+                     *       "code": "RATE_LIMITED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1102,6 +1309,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1131,6 +1344,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Validation failed",
+                     *       "code": "BAD_REQUEST",
+                     *       "details": {
+                     *         "lifetime": [
+                     *           "lifetime is not known; did you mean lifetimes?"
+                     *         ]
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1149,6 +1373,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service key lacks the role sessions or support",
+                     *       "code": "MISSING_ROLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1158,6 +1388,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "There is no such session",
+                     *       "code": "NOT_FOUND"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1167,6 +1403,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request took too long to arrive",
+                     *       "code": "REQUEST_TIMEOUT"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1176,6 +1418,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request is too large",
+                     *       "code": "PAYLOAD_TOO_LARGE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1185,6 +1433,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The body must be application/json",
+                     *       "code": "UNSUPPORTED_MEDIA_TYPE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1194,6 +1448,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Too many requests; try again later",
+                     *       "code": "RATE_LIMITED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1203,6 +1463,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1237,6 +1503,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Validation failed",
+                     *       "code": "BAD_REQUEST",
+                     *       "details": {
+                     *         "lifetime": [
+                     *           "lifetime is not known; did you mean lifetimes?"
+                     *         ]
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1255,6 +1532,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service key lacks the role sessions",
+                     *       "code": "MISSING_ROLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1264,6 +1547,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "There is no such session",
+                     *       "code": "NOT_FOUND"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1273,6 +1562,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request took too long to arrive",
+                     *       "code": "REQUEST_TIMEOUT"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1282,6 +1577,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The session is ended (revoked by logout), so that nothing of it can be changed any more",
+                     *       "code": "SESSION_ENDED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1291,6 +1592,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request is too large",
+                     *       "code": "PAYLOAD_TOO_LARGE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1300,6 +1607,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The body must be application/json",
+                     *       "code": "UNSUPPORTED_MEDIA_TYPE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1309,6 +1622,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Too many requests; try again later",
+                     *       "code": "RATE_LIMITED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1318,6 +1637,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1350,6 +1675,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Validation failed",
+                     *       "code": "BAD_REQUEST",
+                     *       "details": {
+                     *         "lifetime": [
+                     *           "lifetime is not known; did you mean lifetimes?"
+                     *         ]
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1368,6 +1704,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service key lacks the role sessions or support",
+                     *       "code": "MISSING_ROLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1377,6 +1719,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request took too long to arrive",
+                     *       "code": "REQUEST_TIMEOUT"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1386,6 +1734,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request is too large",
+                     *       "code": "PAYLOAD_TOO_LARGE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1395,6 +1749,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The body must be application/json",
+                     *       "code": "UNSUPPORTED_MEDIA_TYPE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1404,6 +1764,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Too many requests; try again later",
+                     *       "code": "RATE_LIMITED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1413,6 +1779,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1446,6 +1818,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Validation failed",
+                     *       "code": "BAD_REQUEST",
+                     *       "details": {
+                     *         "lifetime": [
+                     *           "lifetime is not known; did you mean lifetimes?"
+                     *         ]
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1464,6 +1847,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service key lacks the role clients",
+                     *       "code": "MISSING_ROLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1473,6 +1862,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Too many requests; try again later",
+                     *       "code": "RATE_LIMITED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1482,6 +1877,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1514,6 +1915,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Validation failed",
+                     *       "code": "BAD_REQUEST",
+                     *       "details": {
+                     *         "lifetime": [
+                     *           "lifetime is not known; did you mean lifetimes?"
+                     *         ]
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1532,6 +1944,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service key lacks the role clients",
+                     *       "code": "MISSING_ROLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1541,6 +1959,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request took too long to arrive",
+                     *       "code": "REQUEST_TIMEOUT"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1550,6 +1974,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "There is a client of this id",
+                     *       "code": "CLIENT_EXISTS"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1559,6 +1989,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request is too large",
+                     *       "code": "PAYLOAD_TOO_LARGE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1568,6 +2004,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The body must be application/json",
+                     *       "code": "UNSUPPORTED_MEDIA_TYPE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1577,6 +2019,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Too many requests; try again later",
+                     *       "code": "RATE_LIMITED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1586,6 +2034,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1616,6 +2070,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Validation failed",
+                     *       "code": "BAD_REQUEST",
+                     *       "details": {
+                     *         "lifetime": [
+                     *           "lifetime is not known; did you mean lifetimes?"
+                     *         ]
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1634,6 +2099,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service key lacks the role clients",
+                     *       "code": "MISSING_ROLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1643,6 +2114,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "There is no such client",
+                     *       "code": "NOT_FOUND"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1652,6 +2129,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Too many requests; try again later",
+                     *       "code": "RATE_LIMITED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1661,6 +2144,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1690,6 +2179,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Validation failed",
+                     *       "code": "BAD_REQUEST",
+                     *       "details": {
+                     *         "lifetime": [
+                     *           "lifetime is not known; did you mean lifetimes?"
+                     *         ]
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1708,6 +2208,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service key lacks the role clients",
+                     *       "code": "MISSING_ROLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1717,6 +2223,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request took too long to arrive",
+                     *       "code": "REQUEST_TIMEOUT"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1726,6 +2238,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request is too large",
+                     *       "code": "PAYLOAD_TOO_LARGE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1735,6 +2253,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The body must be application/json",
+                     *       "code": "UNSUPPORTED_MEDIA_TYPE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1744,6 +2268,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Too many requests; try again later",
+                     *       "code": "RATE_LIMITED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1753,6 +2283,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1787,6 +2323,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Validation failed",
+                     *       "code": "BAD_REQUEST",
+                     *       "details": {
+                     *         "lifetime": [
+                     *           "lifetime is not known; did you mean lifetimes?"
+                     *         ]
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1805,6 +2352,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service key lacks the role clients",
+                     *       "code": "MISSING_ROLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1814,6 +2367,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "There is no such client",
+                     *       "code": "NOT_FOUND"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1823,6 +2382,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request took too long to arrive",
+                     *       "code": "REQUEST_TIMEOUT"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1832,6 +2397,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request is too large",
+                     *       "code": "PAYLOAD_TOO_LARGE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1841,6 +2412,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The body must be application/json",
+                     *       "code": "UNSUPPORTED_MEDIA_TYPE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1850,6 +2427,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Too many requests; try again later",
+                     *       "code": "RATE_LIMITED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1859,6 +2442,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1893,6 +2482,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Validation failed",
+                     *       "code": "BAD_REQUEST",
+                     *       "details": {
+                     *         "lifetime": [
+                     *           "lifetime is not known; did you mean lifetimes?"
+                     *         ]
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1911,6 +2511,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service key lacks the role clients",
+                     *       "code": "MISSING_ROLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1920,6 +2526,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "There is no such client",
+                     *       "code": "NOT_FOUND"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1929,6 +2541,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request took too long to arrive",
+                     *       "code": "REQUEST_TIMEOUT"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1947,6 +2565,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request is too large",
+                     *       "code": "PAYLOAD_TOO_LARGE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1956,6 +2580,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The body must be application/json",
+                     *       "code": "UNSUPPORTED_MEDIA_TYPE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1965,6 +2595,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Too many requests; try again later",
+                     *       "code": "RATE_LIMITED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -1974,6 +2610,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -2003,6 +2645,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Validation failed",
+                     *       "code": "BAD_REQUEST",
+                     *       "details": {
+                     *         "lifetime": [
+                     *           "lifetime is not known; did you mean lifetimes?"
+                     *         ]
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -2021,6 +2674,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service key lacks the role clients",
+                     *       "code": "MISSING_ROLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -2030,6 +2689,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request took too long to arrive",
+                     *       "code": "REQUEST_TIMEOUT"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -2039,6 +2704,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The request is too large",
+                     *       "code": "PAYLOAD_TOO_LARGE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -2048,6 +2719,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The body must be application/json",
+                     *       "code": "UNSUPPORTED_MEDIA_TYPE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -2057,6 +2734,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Too many requests; try again later",
+                     *       "code": "RATE_LIMITED"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };
@@ -2066,6 +2749,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ApiErrorResponseDto"];
                 };
             };

@@ -2,13 +2,15 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
 import type { NamedDocument } from './documents.js';
 
-/** The service's name in place of Swagger's, and less room for air: Execute is in sight when the page opens. */
+/** The service's name in place of Swagger's, no choice of one server, and less room for air: Execute is in sight when the page opens. */
 const STYLE = `
   .swagger-ui .topbar { padding: 8px 0 }
   .swagger-ui .topbar-wrapper .link svg { display: none }
   .swagger-ui .topbar-wrapper .link::after { content: 'Ratchet'; color: #fff; font-size: 22px }
   .swagger-ui .information-container.wrapper { padding-top: 0; padding-bottom: 0 }
   .swagger-ui .info { margin: 20px 0 8px }
+  .swagger-ui .scheme-container { margin: 0; padding: 8px 0; box-shadow: none; background: none }
+  .swagger-ui .schemes-server-container { display: none }
   .swagger-ui .opblock-tag-section .opblock-description-wrapper { padding: 8px 20px }
   .swagger-ui .opblock-body .table-container { padding-top: 8px; padding-bottom: 8px }
   .swagger-ui textarea.body-param__text { min-height: 96px; height: 96px }
