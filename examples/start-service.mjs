@@ -1,4 +1,4 @@
-// Starts the built service for the tests of the examples: a process of its own, on a free port, with a database of its own.
+// Starts the built service for the tests of the examples, and those in a browser: a process of its own, on a free port, with a database of its own.
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';

@@ -1,11 +1,7 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { chromium } from 'playwright-core';
+import { startService } from '../../examples/start-service.mjs';
 
 const BROWSER = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
 
@@ -21,25 +17,15 @@ const BROWSER_FLAGS = [
   '--host-resolver-rules=MAP *.example 127.0.0.1, MAP *.localhost 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
 ];
 
-// Whoever interrupts the tests leaves nothing behind either: see abandon. Playwright ends its browser by itself.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
-
 /** What a browser test needs: services, sites and a browser, all of which `clear` takes away again. */
 export class BrowserEnvironment {
   #cleanUps = [];
 
   /** The built service in a process of its own, on an embedded database of its own. */
   async service(settings = {}) {
-    const directory = await mkdtemp(join(tmpdir(), 'ratchet-browser-'));
-    this.#cleanUps.push(() => rm(directory, { recursive: true, force: true }));
-    const child = spawn(process.execPath, ['dist/main.js'], {
-      env: { PATH: process.env.PATH, DATA_DIR: directory, PORT: '0', LOG_LEVEL: 'info', ...settings },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    this.#cleanUps.push(() => stop(child));
-    process.once('exit', () => abandon(child, directory));
-    const url = await listeningUrl(child);
-    return new Service(url, (await readFile(join(directory, 'service-key'), 'utf8')).trim());
+    const { url, serviceKey, stop } = await startService(settings);
+    this.#cleanUps.push(stop);
+    return new Service(url, serviceKey);
   }
 
   /** A web site of someone else's; `answer` may write headers before the empty page. Gives its port. */
@@ -117,34 +103,4 @@ class Service {
 export function readJwt(token) {
   const [header, claims] = token.split('.', 2).map((part) => JSON.parse(Buffer.from(part, 'base64url')));
   return { header, claims };
-}
-
-function listeningUrl(child) {
-  return new Promise((resolve, reject) => {
-    let output = '';
-    const listen = (chunk) => {
-      output += chunk;
-      const url = /Server listening at (http:\/\/[^"\s]+)/.exec(output)?.[1];
-      if (url) resolve(url);
-    };
-    child.stdout.on('data', listen);
-    child.stderr.on('data', listen);
-    child.once('error', reject);
-    child.once('exit', (code) => reject(new Error(`the service ended with ${code}: ${output}`)));
-  });
-}
-
-async function stop(child) {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGTERM');
-  const lastResort = setTimeout(() => child.kill('SIGKILL'), 10_000);
-  await gone;
-  clearTimeout(lastResort);
-}
-
-/** As the process exits there is no time for manners. */
-function abandon(child, directory) {
-  child.kill('SIGKILL');
-  rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
 }

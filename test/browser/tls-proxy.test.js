@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { freePort } from '../../examples/start-service.mjs';
 import { BrowserEnvironment } from './environment.js';
 
 const CADDY = process.env.CADDY_PATH ?? '/usr/bin/caddy';
@@ -108,13 +108,4 @@ async function ask(method, path, headers = {}, localAddress = '127.0.0.1') {
   response.resume();
   await once(response, 'end');
   return { status: response.statusCode, headers: response.headers };
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port: free } = server.address();
-  server.close();
-  await once(server, 'close');
-  return free;
 }
