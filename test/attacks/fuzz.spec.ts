@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { randomInt } from 'node:crypto';
 import { createApp } from '../../src/app.ts';
 import { readRefreshToken } from '../../src/core/refresh-token.ts';
-import { schemasOf, type Json } from '../contracts/as-published.ts';
+import { baseOf, schemasOf, type Json } from '../contracts/as-published.ts';
 import { register, type Registered } from '../contracts/oauth/registered.ts';
 import { spawnEveryContract } from '../support/service.ts';
 import { useService } from '../support/use-service.ts';
@@ -402,8 +402,7 @@ async function judgeOf(): Promise<(sent: Sent, answer: Answer) => string | undef
         ? 'let in by the wrong way'
         : undefined;
     const document = documentOf(place.contract);
-    const [server] = document['servers'] as [{ url: string }];
-    const path = place.path.slice(server.url.replace(/\/$/, '').length);
+    const path = place.path.slice(baseOf(document).length);
     const operation = (
       document['paths'] as Record<
         string,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import addFormats from 'ajv-formats';
 import { Ajv, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { parse } from 'yaml';
@@ -67,15 +68,25 @@ function inOrder(value: object): object {
   return Object.fromEntries(parameters.map((parameter) => [`${parameter.in} ${parameter.name}`, parameter]));
 }
 
+/** What a document's paths are under: nothing, if its server is `/`. */
+export function baseOf(document: Json): string {
+  const [server] = document['servers'] as [{ url: string }];
+  return server.url.replace(/\/$/, '');
+}
+
 /** Holds bodies against the schemas of a document's operation; gives what does not fit, so nothing if all does. */
-export function schemasOf(document: Json, path: string): (status: string, body: unknown) => unknown[] {
-  const ajv = String(document['openapi']).startsWith('3.1')
-    ? new Ajv2020({ strict: false, allErrors: true })
-    : new Ajv({ strict: false, allErrors: true });
+export function schemasOf(
+  document: Json,
+  path: string,
+  method = 'post',
+): (status: string, body: unknown) => unknown[] {
+  const options = { strict: false, allErrors: true } as const;
+  const ajv = String(document['openapi']).startsWith('3.1') ? new Ajv2020(options) : new Ajv(options);
+  addFormats.default(ajv);
   ajv.addSchema(document, 'document');
   const compiled = new Map<string, ValidateFunction>();
   return (status, body) => {
-    const place = `/paths/${path.replaceAll('/', '~1')}/post/responses/${status}/content/application~1json/schema`;
+    const place = `/paths/${path.replaceAll('/', '~1')}/${method}/responses/${status}/content/application~1json/schema`;
     const schema = compiled.get(status) ?? ajv.compile({ $ref: `document#${place}` });
     compiled.set(status, schema);
     return schema(body) ? [] : schema.errors!;
