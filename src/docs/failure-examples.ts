@@ -1,5 +1,6 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import type { Flaw } from '../core/refusal.js';
+import { HTTP_REFUSAL_REASONS } from '../http/errors/default-errors.js';
 import type { ErrorFormat } from '../http/errors/error-reply.js';
 import type { HttpRefusalReason } from '../http/errors/http-refusal.js';
 
@@ -14,27 +15,6 @@ export interface Failures {
   readonly never?: readonly HttpRefusalReason[];
 }
 
-/** Closed: the compiler asks for a reason that is new. */
-const REASONS: Readonly<Record<HttpRefusalReason, true>> = {
-  missing_token: true,
-  malformed_token: true,
-  unknown_session: true,
-  expired: true,
-  revoked: true,
-  reused: true,
-  wrong_client: true,
-  wrong_proof: true,
-  invalid_request: true,
-  origin_not_allowed: true,
-  unsupported_media_type: true,
-  rate_limited: true,
-  unavailable: true,
-  not_found: true,
-  method_not_allowed: true,
-  request_timeout: true,
-  payload_too_large: true,
-  internal_error: true,
-};
 const NO_TEXT: Flaw = { in: 'body', name: 'refreshToken', message: 'refreshToken must be a string' };
 const REQUEST_ID = '7c9e6679-7425-40de-944b-e07fc1f90ae7';
 
@@ -64,7 +44,7 @@ function bodiesByStatus({
   never = [],
 }: Failures): Map<string, Map<string, HttpRefusalReason>> {
   const bodies = new Map<string, Map<string, HttpRefusalReason>>();
-  for (const reason of Object.keys(REASONS) as HttpRefusalReason[]) {
+  for (const reason of HTTP_REFUSAL_REASONS) {
     if (never.includes(reason)) continue;
     const flaws = reason === 'invalid_request' ? { flaws: [flaw] } : {};
     const { status, body } = errors({ reason, ...flaws }, REQUEST_ID);

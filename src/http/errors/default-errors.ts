@@ -24,6 +24,9 @@ const ERRORS: Readonly<Record<HttpRefusalReason, readonly [status: number, code:
     internal_error: [500, 'INTERNAL_ERROR', 'Something went wrong on our side'],
   };
 
+/** Every reason that there is. */
+export const HTTP_REFUSAL_REASONS = Object.keys(ERRORS) as readonly HttpRefusalReason[];
+
 /** The service's own errors: `{message, code, details}`. PLEC's are the same. */
 export function defaultErrors({ reason, flaws }: HttpRefusal): ErrorReply {
   const [status, code, message] = ERRORS[reason];
