@@ -12,16 +12,16 @@ export function warnOfUntrustedProxies(
   log: Pick<Logger, 'warn'>,
   trusted: Config['trustProxy'],
 ): void {
-  const trusts = proxyTrust(trusted);
+  const trusts = proxyTrust(trusted) || (() => false);
   let warned = false;
   server.addHook('onRequest', ({ headers, socket }: FastifyRequest, _reply, done) => {
-    if (!warned && (headers['x-forwarded-for'] ?? headers.forwarded) !== undefined) {
-      const proxy = socket.remoteAddress;
-      warned = trusts === false || !trusts(proxy, 0);
+    const { remoteAddress: proxy } = socket;
+    if (!warned && (headers['x-forwarded-for'] ?? headers.forwarded) !== undefined && !trusts(proxy, 0)) {
+      warned = true;
       const msg =
         'X-Forwarded-For came from an address that TRUST_PROXY does not name, and was not believed. If a proxy of yours ' +
         'is there, all its clients are limited as one: set TRUST_PROXY to its address, or to 1';
-      if (warned) log.warn({ msg, proxy });
+      log.warn({ msg, proxy });
     }
     done();
   });
