@@ -121,6 +121,12 @@ describe('the page of the example', { timeout: 240_000 }, () => {
     assert.equal(await page.evaluate(() => localStorage.length + sessionStorage.length), 0);
   });
 
+  it('a stranger who leaves the password out is not taken for someone without one', async () => {
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch(`${url}/login`, { method: 'POST', headers, body: '{"name":"nobody"}' });
+    assert.equal(response.status, 403);
+  });
+
   it('a wrong password signs nobody in', async () => {
     await page.goto(url);
     await page.getByLabel('Password').fill('byron');

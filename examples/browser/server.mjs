@@ -43,7 +43,7 @@ export function createApp({ ratchetUrl, serviceKey, issuer, audience, accepts = 
     if (request.headers['content-type'] !== 'application/json') return answer(response, 415);
     const { name, password } = await json(request);
     const person = Object.hasOwn(PEOPLE, name) ? PEOPLE[name] : undefined;
-    if (person?.password !== password)
+    if (!person || person.password !== password)
       return answer(response, 403, { message: 'Name or password is wrong.' });
 
     const opened = await fetch(new URL('/sessions', ratchetUrl), {
