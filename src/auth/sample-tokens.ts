@@ -4,7 +4,10 @@ import type { Session } from '../core/session.js';
 import type { Turned } from './ratchet.js';
 import type { PresentedToken } from './refresh-tokens.js';
 
-const ACCEPTED_SAMPLE = 'abc123.def456';
+/** The sample token that a dry run accepts. */
+export const ACCEPTED_SAMPLE = 'abc123.def456';
+/** What stands in the documents for the id of a session. */
+export const SAMPLE_SESSION_ID = '3f0c1f6e-8d5c-4b6e-9d6a-2f4b7c8d9e0a';
 const REFUSED_SAMPLES: ReadonlyMap<string, RefusalReason> = new Map([
   ['expired.def456', 'expired'],
   ['revoked.def456', 'revoked'],

@@ -17,6 +17,7 @@ import {
   ApiNoContentResponse,
   ApiOkResponse,
   ApiOperation,
+  ApiParam,
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
@@ -48,6 +49,7 @@ const NO_CURSOR = {
   message: 'cursor must be the next of a page before',
 } as const;
 const Fails = failsWith(ApiErrorResponseDto);
+const OfClient = (): MethodDecorator => ApiParam({ name: 'id', example: 'web' });
 
 /** Registers the clients of the OAuth contract. */
 @ApiTags('Clients')
@@ -88,6 +90,7 @@ export class ClientsController {
   }
 
   @Get(':id')
+  @OfClient()
   @ApiOperation({ operationId: 'ClientsController_read', summary: 'Read a client' })
   @ApiOkResponse({ type: ClientDto })
   @Fails(404, 'There is no such client', noClient())
@@ -98,6 +101,7 @@ export class ClientsController {
   }
 
   @Patch(':id')
+  @OfClient()
   @BodyFailures(ApiErrorResponseDto)
   @ApiOperation({
     operationId: 'ClientsController_amend',
@@ -116,6 +120,7 @@ export class ClientsController {
   }
 
   @Post(':id/secrets')
+  @OfClient()
   @BodyFailures(ApiErrorResponseDto)
   @ApiOperation({
     operationId: 'ClientsController_replaceSecret',
@@ -141,6 +146,7 @@ export class ClientsController {
   }
 
   @Delete(':id/secrets/previous')
+  @OfClient()
   @BodyFailures(ApiErrorResponseDto)
   @HttpCode(204)
   @ApiOperation({
@@ -153,6 +159,7 @@ export class ClientsController {
   }
 
   @Delete(':id')
+  @OfClient()
   @BodyFailures(ApiErrorResponseDto)
   @HttpCode(204)
   @ApiOperation({ operationId: 'ClientsController_remove', summary: 'Remove a client and end its sessions' })

@@ -19,6 +19,7 @@ import { CLIENT_AUTH_METHODS, CLIENT_ID, type ClientAuthMethod } from '../core/c
 import type { RefreshMode } from '../core/policy.js';
 import { IsSingleLine } from '../http/validation/single-line.js';
 import { IsStorable } from '../http/validation/storable.js';
+import { Sample } from '../http/validation/sample.js';
 import { PageDto } from '../http/validation/page.dto.js';
 import { LifetimesDto } from '../http/validation/lifetimes.dto.js';
 import { SCOPE } from '../core/scope.js';
@@ -32,6 +33,7 @@ const KEPT = ['older', 'newer'] as const;
 const MODES: readonly RefreshMode[] = ['rotate', 'touch'];
 
 /** A client to be registered. */
+@Sample({ id: 'web' })
 export class RegisterClientDto {
   @ApiProperty({ description: 'Its `client_id`', example: 'mobile-app' })
   @Matches(CLIENT_ID, {
@@ -141,6 +143,7 @@ export class RegisterClientDto {
 }
 
 /** What to change of a client: for all its sessions, but scope and lifetimes for those to come. */
+@Sample({ name: 'Web app' })
 export class AmendClientDto extends PickType(RegisterClientDto, [
   'name',
   'jwks',
@@ -154,6 +157,7 @@ export class AmendClientDto extends PickType(RegisterClientDto, [
 ]) {}
 
 /** A secret to be made. */
+@Sample({ overlap: DEFAULT_OVERLAP })
 export class NewSecretDto {
   @ApiPropertyOptional({
     minimum: 0,

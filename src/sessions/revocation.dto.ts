@@ -7,7 +7,7 @@ import type { Spared, Whose } from '../store/session-registry.js';
 
 /** Which sessions to end. */
 export class RevokeSessionsDto {
-  @ApiPropertyOptional({ description: 'Whose sessions' })
+  @ApiPropertyOptional({ description: 'Whose sessions', example: 'ada' })
   @IsOptional()
   @IsSingleLine(255)
   subject?: string;
@@ -25,8 +25,7 @@ export class RevokeSessionsDto {
   @ApiPropertyOptional({
     format: 'date-time',
     description:
-      'Only those opened at this time or before. Not later than now, which is what it is if left out',
-    example: '2026-01-31T09:30:00Z',
+      'Only those opened at this time or before, such as 2026-01-31T09:30:00Z. Not later than now, which is what it is if left out',
   })
   @IsOptional()
   @IsTimestamp()

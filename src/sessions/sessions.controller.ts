@@ -1,4 +1,5 @@
 import {
+  applyDecorators,
   Body,
   Controller,
   Delete,
@@ -18,9 +19,11 @@ import {
   ApiNoContentResponse,
   ApiOkResponse,
   ApiOperation,
+  ApiParam,
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
+import { SAMPLE_SESSION_ID } from '../auth/sample-tokens.js';
 import { ApiErrorResponseDto } from '../http/errors/api-error.dto.js';
 import type { Snapshot } from '../core/session.js';
 import { BodyFailures, failsWith } from '../http/errors/fails-with.js';
@@ -54,7 +57,11 @@ import { endedSession, SessionsService } from './sessions.service.js';
 const Fails = failsWith(ApiErrorResponseDto);
 const SessionId = (): ParameterDecorator =>
   Param('id', new ParseUUIDPipe({ exceptionFactory: () => noSession() }));
-const NotFound = (): MethodDecorator => Fails(404, 'There is no such session', noSession());
+const OfSession = (): MethodDecorator =>
+  applyDecorators(
+    ApiParam({ name: 'id', format: 'uuid', example: SAMPLE_SESSION_ID }),
+    Fails(404, 'There is no such session', noSession()),
+  );
 
 /** The sessions API, for login backends and support. */
 @ApiTags('Sessions')
@@ -109,7 +116,7 @@ export class SessionsController {
   @ForRole('sessions', 'support')
   @ApiOperation({ operationId: 'SessionsController_read', summary: 'Read a session' })
   @ApiOkResponse({ type: SessionDto })
-  @NotFound()
+  @OfSession()
   async read(@SessionId() id: string, @Req() request: FastifyRequest): Promise<SessionDto> {
     recordOf(request).sessionId = id;
     return shown((await this.sessions.read(id)) ?? fail(noSession()), request);
@@ -122,7 +129,7 @@ export class SessionsController {
     summary: 'Change claims or scope, from the next refresh on',
   })
   @ApiOkResponse({ type: SessionDto })
-  @NotFound()
+  @OfSession()
   @Fails(409, 'The session is ended', endedSession('revoked by logout'))
   async amend(
     @SessionId() id: string,
@@ -152,7 +159,7 @@ export class SessionsController {
   @Delete(':id')
   @ForRole('sessions', 'support')
   @BodyFailures(ApiErrorResponseDto)
-  @NotFound()
+  @OfSession()
   @HttpCode(204)
   @ApiOperation({
     operationId: 'SessionsController_revoke',

@@ -13,12 +13,14 @@ import {
 } from 'class-validator';
 import { IsSingleLine } from '../http/validation/single-line.js';
 import { IsTimestamp } from '../http/validation/timestamp.js';
+import { Sample } from '../http/validation/sample.js';
 import { PageDto } from '../http/validation/page.dto.js';
 import { LifetimesDto } from '../http/validation/lifetimes.dto.js';
 import { SCOPE } from '../core/scope.js';
 import { AreSessionClaims, MAX_CLAIMS_BYTES } from './session-claims.js';
 
 /** A session to be opened. */
+@Sample({ subject: 'ada' })
 export class OpenSessionDto {
   @ApiProperty({ description: 'Whose session it is: the `sub` of its access tokens', example: 'ada' })
   @IsSingleLine(255)
@@ -155,6 +157,7 @@ export class OpenSessionDto {
 }
 
 /** A change to a session. What is left out stays. */
+@Sample({ claims: { role: 'admin' } })
 export class AmendSessionDto {
   @ApiPropertyOptional({
     type: 'object',
@@ -182,6 +185,7 @@ export class AmendSessionDto {
 }
 
 /** A change to all sessions of a subject. */
+@Sample({ claims: { role: 'admin' } })
 export class AmendSessionsDto extends PickType(AmendSessionDto, ['claims'] as const) {}
 
 /** Whose sessions to change. */
@@ -199,7 +203,7 @@ export class AmendedDto {
 
 /** Which sessions to list. */
 export class ListSessionsDto extends PageDto {
-  @ApiProperty({ description: 'Whose sessions' })
+  @ApiProperty({ description: 'Whose sessions', example: 'ada' })
   @IsSingleLine(255)
   subject!: string;
 }

@@ -12,7 +12,7 @@ export class OAuthErrorDto {
 export const Fails = failsWith(OAuthErrorDto);
 
 class ClientFormDto {
-  @ApiPropertyOptional({ description: 'The client, unless it authenticates by HTTP Basic' })
+  @ApiPropertyOptional({ description: 'The client, unless it authenticates by HTTP Basic', example: 'web' })
   client_id?: string;
   @ApiPropertyOptional({ description: 'For client_secret_post' }) client_secret?: string;
   @ApiPropertyOptional({
@@ -28,7 +28,7 @@ class ClientFormDto {
 @ApiSchema({ name: 'TokenForm' })
 export class TokenFormDto extends ClientFormDto {
   @ApiProperty({ enum: ['refresh_token'] }) grant_type!: string;
-  @ApiProperty({ description: 'The refresh token' }) refresh_token!: string;
+  @ApiProperty({ description: 'The refresh token', example: 'abc123.def456' }) refresh_token!: string;
   @ApiPropertyOptional({ description: 'A narrower scope, for this access token alone' }) scope?: string;
   @ApiPropertyOptional({
     type: [String],
@@ -59,7 +59,7 @@ export class TokenResponseDto {
 /** The form of the revocation and introspection endpoints. */
 @ApiSchema({ name: 'TokenParameter' })
 export class TokenParameterDto extends ClientFormDto {
-  @ApiProperty({ description: 'The token' }) token!: string;
+  @ApiProperty({ description: 'The token', example: 'abc123.def456' }) token!: string;
   @ApiPropertyOptional({ description: 'Makes no difference: a token says itself what it is' })
   token_type_hint?: string;
 }
