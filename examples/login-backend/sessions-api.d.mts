@@ -187,6 +187,11 @@ export interface components {
             /** @description How long the session lives at the most: in seconds, or as 30s, 15m, 12h or 14d */
             max?: number | string;
         };
+        /**
+         * @example {
+         *       "subject": "ada"
+         *     }
+         */
         OpenSessionDto: {
             /**
              * @description Whose session it is: the `sub` of its access tokens
@@ -337,6 +342,13 @@ export interface components {
             /** @description The cursor of the next page; null at the end */
             next: string | null;
         };
+        /**
+         * @example {
+         *       "claims": {
+         *         "role": "admin"
+         *       }
+         *     }
+         */
         AmendSessionDto: {
             /**
              * @description Is merged into the claims (RFC 7396): a member takes the place of that of its name, null removes it, and what is left out stays. null in place of the object removes all
@@ -350,6 +362,13 @@ export interface components {
             /** @description Replaces the scope, within that of the client; null takes it away */
             scope?: string | null;
         };
+        /**
+         * @example {
+         *       "claims": {
+         *         "role": "admin"
+         *       }
+         *     }
+         */
         AmendSessionsDto: {
             /**
              * @description Is merged into the claims (RFC 7396): a member takes the place of that of its name, null removes it, and what is left out stays. null in place of the object removes all
@@ -409,6 +428,11 @@ export interface components {
             /** @description The tokens of the session that are not disowned: the parent of the last exchange, and its successors */
             tokens?: components["schemas"]["TokenProspectDto"][];
         };
+        /**
+         * @example {
+         *       "id": "web"
+         *     }
+         */
         RegisterClientDto: {
             /**
              * @description Its `client_id`
@@ -580,6 +604,11 @@ export interface components {
             /** @description The cursor of the next page; null at the end */
             next: string | null;
         };
+        /**
+         * @example {
+         *       "name": "Web app"
+         *     }
+         */
         AmendClientDto: {
             /**
              * @description What to call it, for people to read
@@ -619,6 +648,11 @@ export interface components {
             /** @description RECOVERY_WINDOW for its sessions, in seconds; at most what they may be idle */
             recoveryWindow?: number;
         };
+        /**
+         * @example {
+         *       "overlap": 86400
+         *     }
+         */
         NewSecretDto: {
             /**
              * @description For how long the secret before is good as well, in seconds; 0, after a leak, ends it at once
@@ -925,7 +959,7 @@ export interface operations {
                 clientId?: string;
                 /** @description In place of `subject`: everybody's sessions */
                 all?: "true";
-                /** @description Only those opened at this time or before. Not later than now, which is what it is if left out */
+                /** @description Only those opened at this time or before, such as 2026-01-31T09:30:00Z. Not later than now, which is what it is if left out */
                 before?: string;
                 /** @description A session to keep */
                 except?: string;

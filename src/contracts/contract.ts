@@ -50,6 +50,8 @@ export interface DocumentFacts {
   readonly flaw?: Flaw;
   /** What it never refuses for. */
   readonly never?: readonly HttpRefusalReason[];
+  /** Its operations' tags, in the order that a page has them in; what they say beyond their names. */
+  readonly tags?: OpenAPIObject['tags'];
   readonly security?: NonNullable<OpenAPIObject['security']>;
   readonly securitySchemes?: NonNullable<OpenAPIObject['components']>['securitySchemes'] & object;
 }

@@ -1,20 +1,12 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
+import { ACCEPTED_SAMPLE, SAMPLE_SESSION_ID } from '../auth/sample-tokens.js';
+import { pathOf } from '../http/mounted-apis.js';
+import { definitionsOf } from './definitions.js';
 import type { NamedDocument } from './documents.js';
-
-/** The service's name in place of Swagger's, no choice of one server, and less room for air: Execute is in sight when the page opens. */
-const STYLE = `
-  .swagger-ui .topbar { padding: 8px 0 }
-  .swagger-ui .topbar-wrapper .link svg { display: none }
-  .swagger-ui .topbar-wrapper .link::after { content: 'Ratchet'; color: #fff; font-size: 22px }
-  .swagger-ui .information-container.wrapper { padding-top: 0; padding-bottom: 0 }
-  .swagger-ui .info { margin: 20px 0 8px }
-  .swagger-ui .scheme-container { margin: 0; padding: 8px 0; box-shadow: none; background: none }
-  .swagger-ui .schemes-server-container { display: none }
-  .swagger-ui .opblock-tag-section .opblock-description-wrapper { padding: 8px 20px }
-  .swagger-ui .opblock-body .table-container { padding-top: 8px; padding-bottom: 8px }
-  .swagger-ui textarea.body-param__text { min-height: 96px; height: 96px }
-`;
+import { serveHome } from './home.js';
+import { inPage, type Samples } from './in-page.js';
+import { STYLE } from './style.js';
 
 /** Swagger UI has its scripts and styles from here, sets styles in place and draws images it has as text. */
 const PAGE_HEADERS = {
@@ -24,48 +16,66 @@ const PAGE_HEADERS = {
   'cross-origin-opener-policy': 'same-origin',
 };
 
-/** Serves Swagger UI at /docs, from its package, with the documents to pick from. The first is a playground. */
+const SAMPLES: Samples = { token: ACCEPTED_SAMPLE, sessionId: SAMPLE_SESSION_ID };
+
+/** What in-page.ts defines in the page. */
+declare const page: {
+  readonly keepKeys: object;
+  openFirst(ui: unknown): void;
+  send(request: unknown): unknown;
+  receive(response: unknown): unknown;
+};
+declare const ui: unknown;
+declare const SwaggerUIBundle: { readonly plugins: { DownloadUrl(system: unknown): object } };
+
+/** An operation as Swagger UI has it sorted. */
+interface SortedOperation {
+  get(name: 'method'): string;
+}
+
+/**
+ * Serves the home page, and Swagger UI at /docs, from its package: a page of one definition for each API. The documents are
+ * beside it, as they are in `openapi/`, for pages elsewhere.
+ */
 export function serveDocs(app: NestFastifyApplication, documents: readonly NamedDocument[]): void {
   const server = app.getHttpAdapter().getInstance();
   server.addHook('onRequest', ({ url }, reply, done) => {
-    if (url === '/docs' || url.startsWith('/docs/')) reply.headers(PAGE_HEADERS);
+    const path = pathOf(url);
+    if (path === '/' || `${path}/`.startsWith('/docs/')) reply.headers(PAGE_HEADERS);
     done();
   });
-  for (const { name, document } of documents) {
-    server.get(`/docs/${name}.json`, (_request, reply) => reply.type('application/json').send(document));
+  serveHome(server, documents);
+  const definitions = definitionsOf(documents);
+  const files = [
+    ...documents.map(({ name, document }) => [`${name}.json`, document] as const),
+    ...definitions.map(({ name, document }) => [`definitions/${name}.json`, document] as const),
+  ];
+  for (const [file, document] of files) {
+    server.get(`/docs/${file}`, (_request, reply) => reply.type('application/json').send(document));
   }
-  SwaggerModule.setup('docs', app, () => documents[0]!.document, {
+  const script = `(${inPage.toString()})(${JSON.stringify(SAMPLES)});`;
+  server.get('/docs/in-page.js', (_request, reply) => reply.type('text/javascript').send(script));
+  SwaggerModule.setup('docs', app, () => definitions[0]!.document, {
     raw: false,
     explorer: true,
     customSiteTitle: 'Ratchet',
     customCss: STYLE,
+    customJs: '/docs/in-page.js',
     swaggerOptions: {
-      urls: documents.map(({ name, title }) => ({ name: title, url: `/docs/${name}.json` })),
+      urls: definitions.map(({ name, title }) => ({ name: title, url: `/docs/definitions/${name}.json` })),
       tryItOutEnabled: true,
       docExpansion: 'list',
-      onComplete: openOnlyOperation,
+      // What ends things comes last: until then, each has a session and a client to be tried on.
+      operationsSorter: (one: SortedOperation, other: SortedOperation) =>
+        Number(one.get('method') === 'delete') - Number(other.get('method') === 'delete'),
       defaultModelsExpandDepth: 0,
       validatorUrl: null,
+      // The first is what Nest has there.
+      plugins: [(system: unknown) => SwaggerUIBundle.plugins.DownloadUrl(system), () => page.keepKeys],
+      // Written into the page as text: what they call is in-page.ts's.
+      onComplete: () => page.openFirst(ui),
+      requestInterceptor: (request: unknown) => page.send(request),
+      responseInterceptor: (response: unknown) => page.receive(response),
     },
   });
-}
-
-/** As much of Swagger UI as openOnlyOperation uses. */
-interface SwaggerUi {
-  readonly specSelectors: {
-    operations(): { toJS(): { operation: { tags: string[]; operationId: string } }[] };
-  };
-  readonly layoutActions: { show(place: string[], shown: boolean): void };
-}
-
-/**
- * Runs in the page, as text, whenever a document was loaded. A document of one operation, such as a playground, opens
- * ready to be tried; a longer one stays a list, since it would be a page of many screens.
- */
-function openOnlyOperation(): void {
-  const { ui } = globalThis as unknown as { ui: SwaggerUi };
-  const [first, second] = ui.specSelectors.operations().toJS();
-  if (first && !second) {
-    ui.layoutActions.show(['operations', first.operation.tags[0]!, first.operation.operationId], true);
-  }
 }

@@ -3,15 +3,17 @@ import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swag
 import type { DocumentFacts, Mount } from '../contracts/contract.js';
 import { defaultErrors } from '../http/errors/default-errors.js';
 import { exemplifyFailures } from './failure-examples.js';
-import { playgroundOf, withoutDryRuns } from './playground.js';
+import { operationsOf, parametersOf, playgroundOf, withoutDryRuns } from './playground.js';
 import { schemasUsed } from './schemas-used.js';
 
 /** An OpenAPI document and the name of its file, without `.json`. */
 export interface NamedDocument {
   readonly name: string;
-  /** What a person picks it by. */
-  readonly title: string;
   readonly document: OpenAPIObject;
+  /** The contract that it is of; absent for the own APIs. */
+  readonly mount?: Mount;
+  /** Whether it shows dry runs alone, for a documentation elsewhere. */
+  readonly isPlayground: boolean;
 }
 
 /**
@@ -25,20 +27,27 @@ export function describeService(app: INestApplication, mounts: readonly Mount[])
     const name = nameOf(mount, mounts);
     const base = mount.prefix + (facts.base ?? '');
     const whole = documentOf(everything, (path) => path in mount.routes, facts, base);
+    if (mount.cookie) renameCookies(whole, mount.cookie.name);
     exemplifyFailures(whole, { ...facts, errors: mount.errors });
     const service = mount.dryRunPaths.length > 0 ? whole : withoutDryRuns(whole);
     const playground = playgroundOf(service);
     return [
       ...(playground
-        ? [{ name: `${name}.playground`, title: `${name}: playground (dry runs)`, document: playground }]
+        ? [{ name: `${name}.playground`, document: playground, mount, isPlayground: true }]
         : []),
-      { name, title: name, document: service },
+      { name, document: service, mount, isPlayground: false },
     ];
   });
   const isOwn = (path: string): boolean => OWN_ROUTES.test(path);
   const own = documentOf(everything, isOwn, OWN_FACTS);
   exemplifyFailures(own, { ...OWN_FACTS, errors: defaultErrors });
-  return [...contracts, { name: 'sessions', title: 'sessions and keys', document: own }];
+  return [...contracts, { name: 'sessions', document: own, isPlayground: false }];
+}
+
+/** A cookie's prefix, and perhaps its name, is a setting. */
+function renameCookies(document: OpenAPIObject, name: string): void {
+  for (const parameter of operationsOf(document).flatMap(parametersOf))
+    if (parameter['in'] === 'cookie') parameter['name'] = name;
 }
 
 /** A contract's name; with the prefix, as in `plec.v2`, if it is mounted more than once. */
@@ -55,6 +64,11 @@ const OWN_FACTS: DocumentFacts = {
   title: 'Ratchet: sessions and keys',
   description: 'For login backends and support: sessions, and the keys that verify access tokens.',
   version: '1.0',
+  tags: [
+    { name: 'Sessions', description: 'What a login backend opens, and support looks at and ends' },
+    { name: 'Clients', description: 'Those of the contract `oauth`' },
+    { name: 'Keys', description: 'What verifies access tokens' },
+  ],
   flaw: { in: 'body', name: 'lifetime', message: 'lifetime is not known; did you mean lifetimes?' },
   securitySchemes: { serviceKey: { type: 'http', scheme: 'bearer', description: 'A service key' } },
 };
@@ -63,7 +77,7 @@ const OWN_FACTS: DocumentFacts = {
 function documentOf(
   whole: OpenAPIObject,
   wanted: (path: string) => boolean,
-  { openapi, title, description, version, security, securitySchemes }: DocumentFacts,
+  { openapi, title, description, version, tags, security, securitySchemes }: DocumentFacts,
   base = '',
 ): OpenAPIObject {
   const entries = Object.entries(whole.paths).filter(([path]) => wanted(path));
@@ -75,7 +89,7 @@ function documentOf(
     info: { title, description, version, contact: {} },
     // Where the document was loaded from, unless who writes it down says where the service is.
     servers: [{ url: base || '/' }],
-    tags: [],
+    tags: tags ?? [],
     security: security ?? [],
     paths,
     components: { schemas: schemasUsed(paths, whole), ...(securitySchemes && { securitySchemes }) },

@@ -74,11 +74,9 @@ export class BrowserEnvironment {
 
 /** A running service, as a login backend sees it. */
 class Service {
-  #key;
-
   constructor(url, key) {
     this.url = url;
-    this.#key = key;
+    this.key = key;
   }
 
   /** Opens a session: it, both tokens and the value of a Set-Cookie. */
@@ -92,7 +90,7 @@ class Service {
   }
 
   async #call(path, options) {
-    const headers = { authorization: `Bearer ${this.#key}`, 'content-type': 'application/json' };
+    const headers = { authorization: `Bearer ${this.key}`, 'content-type': 'application/json' };
     const response = await fetch(this.url + path, { headers, ...options });
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return response.json();

@@ -12,7 +12,8 @@ export const akinon: Contract = {
   document: {
     openapi: '3.0.3',
     title: 'Ratchet: Akinon contract',
-    description: 'Refresh tokens over the Akinon contract.',
+    description:
+      'For frontends written for Akinon: both tokens in the body, and the access token of before beside them if they like.',
     version: '1.0.0',
     base: '/api/v1',
     security: [{ bearerAuth: [] }, { accessToken: [] }],

@@ -11,7 +11,8 @@ export const dynamosql: Contract = {
   document: {
     openapi: '3.0.3',
     title: 'Ratchet: DynamoSQL contract',
-    description: 'Refresh tokens over the DynamoSQL contract.',
+    description:
+      'For clients that keep one refresh token: it is not replaced, and all answers have one envelope.',
     version: '1.0',
     never: ['wrong_proof'],
     // For what else such an API has; a refresh is without it.

@@ -19,7 +19,7 @@ export const nestAuth: Contract = {
   document: {
     openapi: '3.0.0',
     title: 'Ratchet: nest-auth contract',
-    description: 'Refresh tokens over the contract of nest-auth and its client.',
+    description: 'For frontends that use the client of nest-auth: both tokens in the body, or in cookies.',
     version: '1.0',
     never: ['wrong_proof'],
   },

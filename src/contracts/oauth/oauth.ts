@@ -18,7 +18,8 @@ export const oauth: Contract = {
   document: {
     openapi: '3.0.3',
     title: 'Ratchet: OAuth 2.0',
-    description: 'Refresh, revocation, introspection and metadata for any OAuth 2.0 client.',
+    description:
+      'For any OAuth 2.0 client library: refresh, revocation, introspection, metadata, DPoP. Register a client with `POST /clients`, and open a session with its `clientId`.',
     version: '1.0',
     flaw: { in: 'body', message: 'A parameter was sent more than once' },
     // Or in the body, or not at all: a public client.

@@ -12,7 +12,8 @@ export const plec: Contract = {
   document: {
     openapi: '3.0.0',
     title: 'Ratchet: PLEC contract',
-    description: 'Refresh tokens over the PLEC contract.',
+    description:
+      'The default, for pages and apps of your own: JSON in camelCase, with the cookie or with the token in the body.',
     version: '1.0',
     never: ['wrong_proof'],
   },

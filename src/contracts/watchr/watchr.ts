@@ -12,7 +12,8 @@ export const watchr: Contract = {
   document: {
     openapi: '3.1.0',
     title: 'Ratchet: Watchr contract',
-    description: 'Refresh tokens over the Watchr contract.',
+    description:
+      'For frontends written for FastAPI: the token in the cookie alone, and the errors of FastAPI.',
     version: '1.0',
     flaw: { in: 'cookie', name: 'refresh_token', message: 'the cookie refresh_token was sent 9 times' },
     never: ['wrong_proof'],
