@@ -112,6 +112,9 @@ const NOTES = {
     },
     BATCH_SIZE: { note: 'how many concurrent refreshes may share one statement; `1` gives each its own' },
     LOG_LEVEL: { note: 'the least that is logged' },
+    LOG_FORMAT: {
+      note: '`json` lines, `pretty` for people, or `auto`: for people where standard output is a terminal',
+    },
     LOG_SUBJECTS: {
       note: 'how the log names subjects: `hashed`, by a hash keyed with the first of `REFRESH_TOKEN_KEYS`, or `off`',
     },

@@ -1,7 +1,6 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
 import { CONTRACTS, mountContracts } from './contracts/registry.js';
@@ -11,7 +10,7 @@ import { guardOrigins } from './http/origins.js';
 import { httpServer } from './http/server.js';
 import { MountedApis } from './http/mounted-apis.js';
 import { Drain } from './ops/drain.js';
-import { NestLog, openLog } from './ops/log.js';
+import { NestLog, openLog, type Log } from './ops/log.js';
 import { Metrics } from './ops/metrics.js';
 import { logRequests } from './ops/request-log.js';
 import { warnOfUntrustedProxies } from './ops/untrusted-proxy.js';
@@ -22,7 +21,7 @@ export interface App {
   /** Connects to the database and makes keys at `init` or `listen`, not before. */
   readonly nest: NestFastifyApplication;
   readonly documents: readonly NamedDocument[];
-  readonly log: Logger;
+  readonly log: Log;
 }
 
 /**
@@ -33,7 +32,7 @@ export interface App {
  */
 export async function createApp(config: Config, contracts = CONTRACTS): Promise<App> {
   const mounts = mountContracts(config, contracts);
-  const log = openLog(config.logLevel);
+  const log = openLog(config);
   const adapter = httpServer(config, log, new MountedApis(mounts));
   const nest = await NestFactory.create<NestFastifyApplication>(AppModule.for(config, mounts), adapter, {
     logger: new NestLog(log),

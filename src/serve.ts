@@ -40,15 +40,18 @@ async function start(): Promise<void> {
   process.stdout.write(welcome(config, await app.nest.getUrl()));
 }
 
-function stopOnSignal({ nest }: App, { production }: Config): void {
-  const stop = async (): Promise<void> => {
+function stopOnSignal({ nest, log }: App, { production }: Config): void {
+  const stop = async (signal: string): Promise<void> => {
+    log.info({ msg: 'the service ends: what it has begun is answered first', signal });
     nest.get(Drain).start();
     if (production) await new Promise((resolve) => setTimeout(resolve, DRAIN_FOR));
     await nest.close();
+    log.info({ msg: 'the service has ended', signal });
+    await log.end();
     process.exit(0);
   };
   let stopping: Promise<void> | undefined;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => void (stopping ??= stop()));
+    process.on(signal, () => void (stopping ??= stop(signal)));
   }
 }

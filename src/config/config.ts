@@ -48,6 +48,8 @@ export interface Config {
     readonly store: 'memory' | 'postgresql';
   };
   readonly logLevel: LogLevel;
+  /** For programs, for people, or, by `auto`, for people where standard output is a terminal. */
+  readonly logFormat: 'auto' | 'json' | 'pretty';
   /** How the log names subjects: as they are, by a keyed hash, or not at all. */
   readonly logSubjects: 'plain' | 'hashed' | 'off';
   /** A line for each variable of the environment that is probably a setting whose name is misspelt. */

@@ -107,7 +107,7 @@ function configOf(
       store: settings.choice('RATE_LIMIT_STORE', 'memory', ['memory', 'postgresql']),
     },
     logSubjects: settings.choice('LOG_SUBJECTS', 'plain', ['plain', 'hashed', 'off']),
-    logLevel: logLevelOf(settings),
+    ...logOf(settings),
     misspelt: settings.misspelt(),
   };
 }
@@ -126,9 +126,9 @@ export function readDatabase(environment: Readonly<Record<string, string | undef
  */
 export function readWorkers(
   environment: Readonly<Record<string, string | undefined>>,
-): Pick<Config, 'workers' | 'logLevel'> {
+): Pick<Config, 'workers' | 'logLevel' | 'logFormat'> {
   const settings = new Settings(environment);
-  return { workers: workersOf(settings), logLevel: logLevelOf(settings) };
+  return { workers: workersOf(settings), ...logOf(settings) };
 }
 
 /** Libraries heed this one word alone, and a server that was meant for production would start without its rules. */
@@ -148,8 +148,11 @@ function workersOf(settings: Settings, database?: DatabaseConfig): number {
   return settings.mistake('WORKERS', 'is for one process on the embedded database; set DATABASE_URL', 1);
 }
 
-function logLevelOf(settings: Settings): LogLevel {
-  return settings.choice('LOG_LEVEL', 'info', LOG_LEVELS);
+function logOf(settings: Settings): Pick<Config, 'logLevel' | 'logFormat'> {
+  return {
+    logLevel: settings.choice('LOG_LEVEL', 'info', LOG_LEVELS),
+    logFormat: settings.choice('LOG_FORMAT', 'auto', ['auto', 'json', 'pretty'] as const),
+  };
 }
 
 function databaseOf(settings: Settings, production: boolean): DatabaseConfig | undefined {

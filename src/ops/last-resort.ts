@@ -1,20 +1,14 @@
-import { openLog } from './log.js';
-
-/** How long what else is to be written has, in milliseconds: whoever reads the log may have stopped. */
-const FLUSH_WITHIN = 1_000;
+import type { Log } from './log.js';
 
 /**
  * Writes what nobody caught, an exception or a promise's rejection, into the log, and ends the process with 1: what state
  * it has left behind is unknown, and whoever watches over the process starts it anew.
  */
-export function logCrashes(log: ReturnType<typeof openLog>): void {
+export function logCrashes(log: Log): void {
   // Node makes an exception of a rejection that nobody handles, and tells by `origin`.
   process.once('uncaughtException', (error: unknown, origin) => {
-    // Not by way of `log`: into a pipe that nobody reads, it would try to write its fatal line for ever.
-    const atOnce = openLog('fatal', { sync: true });
-    atOnce.fatal({ origin, error: stackOf(error), msg: 'nobody caught an error: the service ends' });
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), FLUSH_WITHIN);
-    log.flush(() => process.exit(1));
+    log.fatal({ origin, error: stackOf(error), msg: 'nobody caught an error: the service ends' });
+    void log.end().then(() => process.exit(1));
   });
 }
 

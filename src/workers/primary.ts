@@ -13,6 +13,7 @@ const LONGEST_PAUSE = 30_000;
 /** Told what becomes of the workers. */
 export interface PrimaryLog {
   warn(line: Readonly<Record<string, unknown>>): void;
+  end(): Promise<void>;
 }
 
 /**
@@ -77,12 +78,16 @@ class Primary {
       this.failed = true;
       for (const worker of workers()) worker.process.kill('SIGKILL');
     }, END_WITHIN);
-    if (workers().length === 0) process.exit(0);
+    if (workers().length === 0) this.exit(0);
   }
 
   private ended(code: number | null): void {
     this.failed ||= code !== 0;
-    if (workers().length === 0) process.exit(this.failed ? 1 : 0);
+    if (workers().length === 0) this.exit(this.failed ? 1 : 0);
+  }
+
+  private exit(code: number): void {
+    void this.log.end().then(() => process.exit(code));
   }
 
   private async answer(worker: Worker, message: Partial<Asked>): Promise<void> {

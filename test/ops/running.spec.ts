@@ -23,6 +23,8 @@ function linesOf(log: string): Line[] {
   return lines.map((line) => JSON.parse(line) as Line);
 }
 
+const CRASHES_AT_SIGUSR2 = '--import=data:text/javascript,process.on(%22SIGUSR2%22,()=>{throw%201})';
+
 /** Those that are about requests. */
 function requestLines(log: string): Line[] {
   return linesOf(log).filter(({ msg }) => msg === 'request');
@@ -152,7 +154,7 @@ describe('an operator', () => {
   });
 
   test('sends SIGTERM: requests in flight are answered, and the process ends with 0', async () => {
-    const { service } = await spawn();
+    const { service, log } = await spawn();
     const sessions = await Promise.all(Array.from({ length: 5 }, () => service.open()));
     // Locked rows keep the requests in flight until the signal has been sent: three wait in the database for their
     // rows, the others for those three.
@@ -174,6 +176,35 @@ describe('an operator', () => {
     await other.end();
     expect((await Promise.all(inFlight)).map(({ status }) => status)).toEqual(Array(5).fill(200));
     expect(await ended).toEqual([0, null]);
+    const told = linesOf(log()).filter(({ signal }) => signal === 'SIGTERM');
+    expect(told.map(({ msg }) => msg)).toEqual([
+      'the service ends: what it has begun is answered first',
+      'the service has ended',
+    ]);
+  });
+
+  test.each([
+    ['SIGTERM', 0],
+    ['SIGUSR2', 1],
+  ] as const)('sees a service end that gets %s while the log is not read any more', async (signal, code) => {
+    const { service } = await spawn({ NODE_OPTIONS: CRASHES_AT_SIGUSR2, RATE_LIMIT_PER_ADDRESS: '0' });
+    const ended = new Promise((resolve) => service.process!.once('exit', resolve));
+    service.process!.stdout!.pause();
+    // More lines than a pipe holds.
+    for (let round = 0; round < 50; round++)
+      await Promise.all(Array.from({ length: 50 }, () => service.refresh('malformed')));
+    service.process!.kill(signal);
+    expect(await ended).toBe(code);
+  });
+
+  test.each([
+    ['pretty', /^\[\d\d:\d\d:\d\d\] INFO: request \{.*"status":401/m],
+    ['auto', /^\{"level":"info","time":"[^"]+",.*"msg":"request"/m],
+  ])('reads what LOG_FORMAT=%s writes', async (LOG_FORMAT, line) => {
+    const { service, log } = await spawn({ LOG_FORMAT });
+    await service.refresh('malformed');
+    await waitUntil('a request is logged', () => log().includes('request'));
+    expect(log()).toMatch(line);
   });
 
   test('limits requests of an address, and says when to come again', async () => {
@@ -331,9 +362,7 @@ describe('an operator', () => {
   });
 
   test('finds the service ended after what nobody caught, if nobody reads the log, too', async () => {
-    const { service } = await spawn({
-      NODE_OPTIONS: '--import=data:text/javascript,process.on(%22SIGUSR2%22,()=>{throw%201})',
-    });
+    const { service } = await spawn({ NODE_OPTIONS: CRASHES_AT_SIGUSR2 });
     const ended = new Promise((resolve) => service.process!.once('exit', resolve));
     service.process!.stdout!.destroy();
     service.process!.kill('SIGUSR2');
