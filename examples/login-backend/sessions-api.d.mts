@@ -158,7 +158,7 @@ export interface components {
                 [key: string]: unknown;
             }[];
         };
-        ApiErrorResponseDto: {
+        ApiErrorDto: {
             /**
              * @description What went wrong, for people to read
              * @example Validation failed
@@ -172,12 +172,14 @@ export interface components {
             /**
              * @description What exactly is wrong with the request: sentences by parameter
              * @example {
-             *       "refreshToken": [
-             *         "refreshToken must be a string"
+             *       "subject": [
+             *         "subject must be a string"
              *       ]
              *     }
              */
-            details?: Record<string, never>;
+            details?: {
+                [key: string]: string[];
+            };
         };
         LifetimesDto: {
             /** @description How long an access token lives: in seconds, or as 30s, 15m, 12h or 14d */
@@ -703,7 +705,7 @@ export interface operations {
                      *       "code": "UNAVAILABLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
         };
@@ -749,7 +751,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key is missing or wrong */
@@ -758,7 +760,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key lacks the role `sessions` or `support` */
@@ -773,7 +775,7 @@ export interface operations {
                      *       "code": "MISSING_ROLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description Too many wrong service keys; see Retry-After */
@@ -788,7 +790,7 @@ export interface operations {
                      *       "code": "RATE_LIMITED"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The database does not answer; see Retry-After */
@@ -803,7 +805,7 @@ export interface operations {
                      *       "code": "UNAVAILABLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
         };
@@ -846,7 +848,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key is missing or wrong */
@@ -855,7 +857,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key lacks the role `sessions` */
@@ -870,7 +872,7 @@ export interface operations {
                      *       "code": "MISSING_ROLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body took too long to arrive */
@@ -885,7 +887,7 @@ export interface operations {
                      *       "code": "REQUEST_TIMEOUT"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The request is too large */
@@ -900,7 +902,7 @@ export interface operations {
                      *       "code": "PAYLOAD_TOO_LARGE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body is not application/json, is compressed, or is not in UTF-8 */
@@ -915,7 +917,7 @@ export interface operations {
                      *       "code": "UNSUPPORTED_MEDIA_TYPE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description Too many wrong service keys; see Retry-After */
@@ -930,7 +932,7 @@ export interface operations {
                      *       "code": "RATE_LIMITED"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The database does not answer; see Retry-After */
@@ -945,7 +947,7 @@ export interface operations {
                      *       "code": "UNAVAILABLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
         };
@@ -995,7 +997,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key is missing or wrong */
@@ -1004,7 +1006,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key lacks the role `sessions` or `support` */
@@ -1019,7 +1021,7 @@ export interface operations {
                      *       "code": "MISSING_ROLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body took too long to arrive */
@@ -1034,7 +1036,7 @@ export interface operations {
                      *       "code": "REQUEST_TIMEOUT"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The request is too large */
@@ -1049,7 +1051,7 @@ export interface operations {
                      *       "code": "PAYLOAD_TOO_LARGE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body is not application/json, is compressed, or is not in UTF-8 */
@@ -1064,7 +1066,7 @@ export interface operations {
                      *       "code": "UNSUPPORTED_MEDIA_TYPE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description Too many wrong service keys; see Retry-After */
@@ -1079,7 +1081,7 @@ export interface operations {
                      *       "code": "RATE_LIMITED"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The database does not answer; see Retry-After */
@@ -1094,7 +1096,7 @@ export interface operations {
                      *       "code": "UNAVAILABLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
         };
@@ -1140,7 +1142,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key is missing or wrong */
@@ -1149,7 +1151,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key lacks the role `sessions` */
@@ -1164,7 +1166,7 @@ export interface operations {
                      *       "code": "MISSING_ROLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body took too long to arrive */
@@ -1179,7 +1181,7 @@ export interface operations {
                      *       "code": "REQUEST_TIMEOUT"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The request is too large */
@@ -1194,7 +1196,7 @@ export interface operations {
                      *       "code": "PAYLOAD_TOO_LARGE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body is not application/json, is compressed, or is not in UTF-8 */
@@ -1209,7 +1211,7 @@ export interface operations {
                      *       "code": "UNSUPPORTED_MEDIA_TYPE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description Too many wrong service keys; see Retry-After */
@@ -1224,7 +1226,7 @@ export interface operations {
                      *       "code": "RATE_LIMITED"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The database does not answer; see Retry-After */
@@ -1239,7 +1241,7 @@ export interface operations {
                      *       "code": "UNAVAILABLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
         };
@@ -1280,7 +1282,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key is missing or wrong */
@@ -1289,7 +1291,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key lacks the role `sessions` or `support` */
@@ -1304,7 +1306,7 @@ export interface operations {
                      *       "code": "MISSING_ROLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description There is no such session */
@@ -1319,7 +1321,7 @@ export interface operations {
                      *       "code": "NOT_FOUND"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description Too many wrong service keys; see Retry-After */
@@ -1334,7 +1336,7 @@ export interface operations {
                      *       "code": "RATE_LIMITED"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The database does not answer; see Retry-After */
@@ -1349,7 +1351,7 @@ export interface operations {
                      *       "code": "UNAVAILABLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
         };
@@ -1389,7 +1391,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key is missing or wrong */
@@ -1398,7 +1400,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key lacks the role `sessions` or `support` */
@@ -1413,7 +1415,7 @@ export interface operations {
                      *       "code": "MISSING_ROLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description There is no such session */
@@ -1428,7 +1430,7 @@ export interface operations {
                      *       "code": "NOT_FOUND"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body took too long to arrive */
@@ -1443,7 +1445,7 @@ export interface operations {
                      *       "code": "REQUEST_TIMEOUT"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The request is too large */
@@ -1458,7 +1460,7 @@ export interface operations {
                      *       "code": "PAYLOAD_TOO_LARGE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body is not application/json, is compressed, or is not in UTF-8 */
@@ -1473,7 +1475,7 @@ export interface operations {
                      *       "code": "UNSUPPORTED_MEDIA_TYPE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description Too many wrong service keys; see Retry-After */
@@ -1488,7 +1490,7 @@ export interface operations {
                      *       "code": "RATE_LIMITED"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The database does not answer; see Retry-After */
@@ -1503,7 +1505,7 @@ export interface operations {
                      *       "code": "UNAVAILABLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
         };
@@ -1548,7 +1550,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key is missing or wrong */
@@ -1557,7 +1559,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key lacks the role `sessions` */
@@ -1572,7 +1574,7 @@ export interface operations {
                      *       "code": "MISSING_ROLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description There is no such session */
@@ -1587,7 +1589,7 @@ export interface operations {
                      *       "code": "NOT_FOUND"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body took too long to arrive */
@@ -1602,7 +1604,7 @@ export interface operations {
                      *       "code": "REQUEST_TIMEOUT"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The session is ended */
@@ -1617,7 +1619,7 @@ export interface operations {
                      *       "code": "SESSION_ENDED"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The request is too large */
@@ -1632,7 +1634,7 @@ export interface operations {
                      *       "code": "PAYLOAD_TOO_LARGE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body is not application/json, is compressed, or is not in UTF-8 */
@@ -1647,7 +1649,7 @@ export interface operations {
                      *       "code": "UNSUPPORTED_MEDIA_TYPE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description Too many wrong service keys; see Retry-After */
@@ -1662,7 +1664,7 @@ export interface operations {
                      *       "code": "RATE_LIMITED"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The database does not answer; see Retry-After */
@@ -1677,7 +1679,7 @@ export interface operations {
                      *       "code": "UNAVAILABLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
         };
@@ -1720,7 +1722,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key is missing or wrong */
@@ -1729,7 +1731,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key lacks the role `sessions` or `support` */
@@ -1744,7 +1746,7 @@ export interface operations {
                      *       "code": "MISSING_ROLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body took too long to arrive */
@@ -1759,7 +1761,7 @@ export interface operations {
                      *       "code": "REQUEST_TIMEOUT"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The request is too large */
@@ -1774,7 +1776,7 @@ export interface operations {
                      *       "code": "PAYLOAD_TOO_LARGE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body is not application/json, is compressed, or is not in UTF-8 */
@@ -1789,7 +1791,7 @@ export interface operations {
                      *       "code": "UNSUPPORTED_MEDIA_TYPE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description Too many wrong service keys; see Retry-After */
@@ -1804,7 +1806,7 @@ export interface operations {
                      *       "code": "RATE_LIMITED"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The database does not answer; see Retry-After */
@@ -1819,7 +1821,7 @@ export interface operations {
                      *       "code": "UNAVAILABLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
         };
@@ -1863,7 +1865,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key is missing or wrong */
@@ -1872,7 +1874,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key lacks the role `clients` */
@@ -1887,7 +1889,7 @@ export interface operations {
                      *       "code": "MISSING_ROLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description Too many wrong service keys; see Retry-After */
@@ -1902,7 +1904,7 @@ export interface operations {
                      *       "code": "RATE_LIMITED"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The database does not answer; see Retry-After */
@@ -1917,7 +1919,7 @@ export interface operations {
                      *       "code": "UNAVAILABLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
         };
@@ -1960,7 +1962,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key is missing or wrong */
@@ -1969,7 +1971,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key lacks the role `clients` */
@@ -1984,7 +1986,7 @@ export interface operations {
                      *       "code": "MISSING_ROLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body took too long to arrive */
@@ -1999,7 +2001,7 @@ export interface operations {
                      *       "code": "REQUEST_TIMEOUT"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description There is a client of this id */
@@ -2014,7 +2016,7 @@ export interface operations {
                      *       "code": "CLIENT_EXISTS"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The request is too large */
@@ -2029,7 +2031,7 @@ export interface operations {
                      *       "code": "PAYLOAD_TOO_LARGE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body is not application/json, is compressed, or is not in UTF-8 */
@@ -2044,7 +2046,7 @@ export interface operations {
                      *       "code": "UNSUPPORTED_MEDIA_TYPE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description Too many wrong service keys; see Retry-After */
@@ -2059,7 +2061,7 @@ export interface operations {
                      *       "code": "RATE_LIMITED"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The database does not answer; see Retry-After */
@@ -2074,7 +2076,7 @@ export interface operations {
                      *       "code": "UNAVAILABLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
         };
@@ -2115,7 +2117,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key is missing or wrong */
@@ -2124,7 +2126,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key lacks the role `clients` */
@@ -2139,7 +2141,7 @@ export interface operations {
                      *       "code": "MISSING_ROLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description There is no such client */
@@ -2154,7 +2156,7 @@ export interface operations {
                      *       "code": "NOT_FOUND"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description Too many wrong service keys; see Retry-After */
@@ -2169,7 +2171,7 @@ export interface operations {
                      *       "code": "RATE_LIMITED"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The database does not answer; see Retry-After */
@@ -2184,7 +2186,7 @@ export interface operations {
                      *       "code": "UNAVAILABLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
         };
@@ -2224,7 +2226,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key is missing or wrong */
@@ -2233,7 +2235,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key lacks the role `clients` */
@@ -2248,7 +2250,7 @@ export interface operations {
                      *       "code": "MISSING_ROLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body took too long to arrive */
@@ -2263,7 +2265,7 @@ export interface operations {
                      *       "code": "REQUEST_TIMEOUT"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The request is too large */
@@ -2278,7 +2280,7 @@ export interface operations {
                      *       "code": "PAYLOAD_TOO_LARGE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body is not application/json, is compressed, or is not in UTF-8 */
@@ -2293,7 +2295,7 @@ export interface operations {
                      *       "code": "UNSUPPORTED_MEDIA_TYPE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description Too many wrong service keys; see Retry-After */
@@ -2308,7 +2310,7 @@ export interface operations {
                      *       "code": "RATE_LIMITED"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The database does not answer; see Retry-After */
@@ -2323,7 +2325,7 @@ export interface operations {
                      *       "code": "UNAVAILABLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
         };
@@ -2368,7 +2370,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key is missing or wrong */
@@ -2377,7 +2379,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key lacks the role `clients` */
@@ -2392,7 +2394,7 @@ export interface operations {
                      *       "code": "MISSING_ROLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description There is no such client */
@@ -2407,7 +2409,7 @@ export interface operations {
                      *       "code": "NOT_FOUND"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body took too long to arrive */
@@ -2422,7 +2424,7 @@ export interface operations {
                      *       "code": "REQUEST_TIMEOUT"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The request is too large */
@@ -2437,7 +2439,7 @@ export interface operations {
                      *       "code": "PAYLOAD_TOO_LARGE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body is not application/json, is compressed, or is not in UTF-8 */
@@ -2452,7 +2454,7 @@ export interface operations {
                      *       "code": "UNSUPPORTED_MEDIA_TYPE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description Too many wrong service keys; see Retry-After */
@@ -2467,7 +2469,7 @@ export interface operations {
                      *       "code": "RATE_LIMITED"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The database does not answer; see Retry-After */
@@ -2482,7 +2484,7 @@ export interface operations {
                      *       "code": "UNAVAILABLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
         };
@@ -2527,7 +2529,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key is missing or wrong */
@@ -2536,7 +2538,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key lacks the role `clients` */
@@ -2551,7 +2553,7 @@ export interface operations {
                      *       "code": "MISSING_ROLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description There is no such client */
@@ -2566,7 +2568,7 @@ export interface operations {
                      *       "code": "NOT_FOUND"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body took too long to arrive */
@@ -2581,7 +2583,7 @@ export interface operations {
                      *       "code": "REQUEST_TIMEOUT"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The client has no secret, or two already and `keep` does not say which one stays */
@@ -2590,7 +2592,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The request is too large */
@@ -2605,7 +2607,7 @@ export interface operations {
                      *       "code": "PAYLOAD_TOO_LARGE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body is not application/json, is compressed, or is not in UTF-8 */
@@ -2620,7 +2622,7 @@ export interface operations {
                      *       "code": "UNSUPPORTED_MEDIA_TYPE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description Too many wrong service keys; see Retry-After */
@@ -2635,7 +2637,7 @@ export interface operations {
                      *       "code": "RATE_LIMITED"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The database does not answer; see Retry-After */
@@ -2650,7 +2652,7 @@ export interface operations {
                      *       "code": "UNAVAILABLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
         };
@@ -2690,7 +2692,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key is missing or wrong */
@@ -2699,7 +2701,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The service key lacks the role `clients` */
@@ -2714,7 +2716,7 @@ export interface operations {
                      *       "code": "MISSING_ROLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body took too long to arrive */
@@ -2729,7 +2731,7 @@ export interface operations {
                      *       "code": "REQUEST_TIMEOUT"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The request is too large */
@@ -2744,7 +2746,7 @@ export interface operations {
                      *       "code": "PAYLOAD_TOO_LARGE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The body is not application/json, is compressed, or is not in UTF-8 */
@@ -2759,7 +2761,7 @@ export interface operations {
                      *       "code": "UNSUPPORTED_MEDIA_TYPE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description Too many wrong service keys; see Retry-After */
@@ -2774,7 +2776,7 @@ export interface operations {
                      *       "code": "RATE_LIMITED"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
             /** @description The database does not answer; see Retry-After */
@@ -2789,7 +2791,7 @@ export interface operations {
                      *       "code": "UNAVAILABLE"
                      *     }
                      */
-                    "application/json": components["schemas"]["ApiErrorResponseDto"];
+                    "application/json": components["schemas"]["ApiErrorDto"];
                 };
             };
         };

@@ -156,7 +156,7 @@ describe('an app', { timeout: 180_000 }, () => {
       body: JSON.stringify({ subject: 'ada', claims: { name: 'Ada' } }),
     });
     const stored = new Map([[KEY, opened.refreshToken]]);
-    const session = new Session(service.url, {
+    const session = new Session(link.url, {
       getItemAsync: async (key) => stored.get(key) ?? null,
       setItemAsync: async (key, value) => void stored.set(key, value),
       deleteItemAsync: async (key) => void stored.delete(key),
@@ -167,6 +167,14 @@ describe('an app', { timeout: 180_000 }, () => {
     // After a 401 of an API, however many calls it answers so.
     await Promise.all(Array.from({ length: 10 }, () => session.accessToken(tokens[0])));
     assert.equal((await outcomesOf(opened.session.id)).length, 2);
+    // And where no answer comes.
+    const before = link.lost();
+    link.lose('/auth/refresh', 10);
+    const newest = await session.accessToken();
+    const tried = await Promise.allSettled(Array.from({ length: 10 }, () => session.accessToken(newest)));
+    link.lose('/auth/refresh', 0);
+    assert.ok(tried.every(({ reason }) => reason?.name === 'Unavailable'));
+    assert.equal(link.lost() - before, 1);
   });
 
   it('that is started again goes on', async () => {

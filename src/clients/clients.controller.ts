@@ -22,7 +22,7 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { Client } from '../core/client.js';
-import { ApiErrorResponseDto } from '../http/errors/api-error.dto.js';
+import { ApiErrorDto } from '../http/errors/api-error.dto.js';
 import { BodyFailures, failsWith } from '../http/errors/fails-with.js';
 import { RefusalException } from '../http/errors/http-refusal.js';
 import { ApiException } from '../http/errors/api.exception.js';
@@ -48,7 +48,7 @@ const NO_CURSOR = {
   name: 'cursor',
   message: 'cursor must be the next of a page before',
 } as const;
-const Fails = failsWith(ApiErrorResponseDto);
+const Fails = failsWith(ApiErrorDto);
 const OfClient = (): MethodDecorator => ApiParam({ name: 'id', example: 'web' });
 
 /** Registers the clients of the OAuth contract. */
@@ -65,7 +65,7 @@ export class ClientsController {
   ) {}
 
   @Post()
-  @BodyFailures(ApiErrorResponseDto)
+  @BodyFailures(ApiErrorDto)
   @ApiOperation({ operationId: 'ClientsController_register', summary: 'Register an OAuth client' })
   @ApiCreatedResponse({ type: RegisteredClientDto })
   @Fails(409, 'There is a client of this id', clientExists())
@@ -102,7 +102,7 @@ export class ClientsController {
 
   @Patch(':id')
   @OfClient()
-  @BodyFailures(ApiErrorResponseDto)
+  @BodyFailures(ApiErrorDto)
   @ApiOperation({
     operationId: 'ClientsController_amend',
     summary: 'Change a client; its sessions go on. What is null goes back to what is configured',
@@ -121,7 +121,7 @@ export class ClientsController {
 
   @Post(':id/secrets')
   @OfClient()
-  @BodyFailures(ApiErrorResponseDto)
+  @BodyFailures(ApiErrorDto)
   @ApiOperation({
     operationId: 'ClientsController_replaceSecret',
     summary:
@@ -147,7 +147,7 @@ export class ClientsController {
 
   @Delete(':id/secrets/previous')
   @OfClient()
-  @BodyFailures(ApiErrorResponseDto)
+  @BodyFailures(ApiErrorDto)
   @HttpCode(204)
   @ApiOperation({
     operationId: 'ClientsController_endPreviousSecret',
@@ -160,7 +160,7 @@ export class ClientsController {
 
   @Delete(':id')
   @OfClient()
-  @BodyFailures(ApiErrorResponseDto)
+  @BodyFailures(ApiErrorDto)
   @HttpCode(204)
   @ApiOperation({ operationId: 'ClientsController_remove', summary: 'Remove a client and end its sessions' })
   @ApiNoContentResponse({ description: 'There is no such client any more' })

@@ -5,7 +5,7 @@ import { RateLimiter } from '../auth/rate-limiter.js';
 import type { Config, ServiceKey, ServiceRole } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { holdTo, networkOf } from './address-limit.guard.js';
-import { ApiErrorResponseDto } from './errors/api-error.dto.js';
+import { ApiErrorDto } from './errors/api-error.dto.js';
 import { ApiException } from './errors/api.exception.js';
 import { bearerChallenge } from './errors/challenge.js';
 import { failsWith } from './errors/fails-with.js';
@@ -64,7 +64,7 @@ export function mustHaveRole(request: FastifyRequest, ...roles: readonly Service
 
 /** Documents what every route behind the guard may fail with. */
 export function ServiceKeyFailures(): ClassDecorator {
-  const Fails = failsWith(ApiErrorResponseDto);
+  const Fails = failsWith(ApiErrorDto);
   return applyDecorators(
     Fails(400, 'The request is not as described'),
     Fails(401, 'The service key is missing or wrong', noKey(), wrongKey()),

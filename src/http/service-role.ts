@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { ServiceRole } from '../config/config.js';
-import { ApiErrorResponseDto } from './errors/api-error.dto.js';
+import { ApiErrorDto } from './errors/api-error.dto.js';
 import { ApiException } from './errors/api.exception.js';
 import { bearerChallenge } from './errors/challenge.js';
 import { failsWith } from './errors/fails-with.js';
@@ -14,7 +14,7 @@ export function ForRole(
   ...roles: readonly [ServiceRole, ...ServiceRole[]]
 ): MethodDecorator & ClassDecorator {
   const description = `The service key lacks the role ${roles.map((role) => `\`${role}\``).join(' or ')}`;
-  return applyDecorators(ROLES(roles), failsWith(ApiErrorResponseDto)(403, description, missingRole(roles)));
+  return applyDecorators(ROLES(roles), failsWith(ApiErrorDto)(403, description, missingRole(roles)));
 }
 
 /** That a service key has none of `roles`. */

@@ -26,7 +26,7 @@ export class JwksController {
     status: 503,
     description: 'The keys are not there yet; see Retry-After',
     // The DTO of that name is http's, which builds on this.
-    schema: { $ref: '#/components/schemas/ApiErrorResponseDto' },
+    schema: { $ref: '#/components/schemas/ApiErrorDto' },
   })
   keys(): JwkSet {
     return this.signer.jwks();

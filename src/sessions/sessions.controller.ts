@@ -24,7 +24,7 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { SAMPLE_SESSION_ID } from '../auth/sample-tokens.js';
-import { ApiErrorResponseDto } from '../http/errors/api-error.dto.js';
+import { ApiErrorDto } from '../http/errors/api-error.dto.js';
 import type { Snapshot } from '../core/session.js';
 import { BodyFailures, failsWith } from '../http/errors/fails-with.js';
 import { RefusalException } from '../http/errors/http-refusal.js';
@@ -54,7 +54,7 @@ import {
 } from './sessions.dto.js';
 import { endedSession, SessionsService } from './sessions.service.js';
 
-const Fails = failsWith(ApiErrorResponseDto);
+const Fails = failsWith(ApiErrorDto);
 const SessionId = (): ParameterDecorator =>
   Param('id', new ParseUUIDPipe({ exceptionFactory: () => noSession() }));
 const OfSession = (): MethodDecorator =>
@@ -74,7 +74,7 @@ export class SessionsController {
   constructor(private readonly sessions: SessionsService) {}
 
   @Post()
-  @BodyFailures(ApiErrorResponseDto)
+  @BodyFailures(ApiErrorDto)
   @ApiOperation({
     operationId: 'SessionsController_open',
     summary: 'Open a session for a subject that has signed in',
@@ -123,7 +123,7 @@ export class SessionsController {
   }
 
   @Patch(':id')
-  @BodyFailures(ApiErrorResponseDto)
+  @BodyFailures(ApiErrorDto)
   @ApiOperation({
     operationId: 'SessionsController_amend',
     summary: 'Change claims or scope, from the next refresh on',
@@ -141,7 +141,7 @@ export class SessionsController {
   }
 
   @Patch()
-  @BodyFailures(ApiErrorResponseDto)
+  @BodyFailures(ApiErrorDto)
   @ApiOperation({
     operationId: 'SessionsController_amendAll',
     summary: 'Change claims of all live sessions of a subject, from the next refresh on',
@@ -158,7 +158,7 @@ export class SessionsController {
 
   @Delete(':id')
   @ForRole('sessions', 'support')
-  @BodyFailures(ApiErrorResponseDto)
+  @BodyFailures(ApiErrorDto)
   @OfSession()
   @HttpCode(204)
   @ApiOperation({
@@ -174,7 +174,7 @@ export class SessionsController {
 
   @Delete()
   @ForRole('sessions', 'support')
-  @BodyFailures(ApiErrorResponseDto)
+  @BodyFailures(ApiErrorDto)
   @HttpCode(200)
   @ApiOperation({
     operationId: 'SessionsController_revokeAll',
@@ -194,7 +194,7 @@ export class SessionsController {
 
   @Post('inspect')
   @ForRole('sessions', 'support')
-  @BodyFailures(ApiErrorResponseDto)
+  @BodyFailures(ApiErrorDto)
   @HttpCode(200)
   @ApiOperation({
     operationId: 'SessionsController_inspect',

@@ -8,12 +8,11 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ApiErrorResponseDto } from '../../http/errors/api-error.dto.js';
 import { failsWith } from '../../http/errors/fails-with.js';
 import { ContractController } from '../contract-controller.js';
 import { CommonFailures } from '../failures.js';
 import { DryRun } from '../routes.js';
-import { AuthRefreshResponseDto, RefreshBodyDto } from './plec.dto.js';
+import { ApiErrorResponseDto, AuthRefreshResponseDto, RefreshBodyDto } from './plec.dto.js';
 
 const Fails = failsWith(ApiErrorResponseDto);
 

@@ -29,3 +29,19 @@ export class AuthRefreshResponseDto {
   } as never)
   refreshToken?: string;
 }
+
+/** The body of every failure, as it was published: what `details` is made of, the service's own errors say. */
+export class ApiErrorResponseDto {
+  @ApiProperty({ description: 'What went wrong, for people to read', example: 'Validation failed' })
+  message!: string;
+
+  @ApiPropertyOptional({ description: 'What went wrong, for programs to compare', example: 'BAD_REQUEST' })
+  code?: string;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    description: 'What exactly is wrong with the request: sentences by parameter',
+    example: { refreshToken: ['refreshToken must be a string'] },
+  } as never)
+  details?: object;
+}

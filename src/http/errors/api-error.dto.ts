@@ -1,22 +1,18 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 
-/** The body of every failure of this service's own APIs, and of the PLEC contract. */
-export class ApiErrorResponseDto {
+/** The body of every failure of this service's own APIs. */
+export class ApiErrorDto {
   @ApiProperty({ description: 'What went wrong, for people to read', example: 'Validation failed' })
   message!: string;
 
-  @ApiProperty({
-    required: false,
-    description: 'What went wrong, for programs to compare',
-    example: 'BAD_REQUEST',
-  })
+  @ApiPropertyOptional({ description: 'What went wrong, for programs to compare', example: 'BAD_REQUEST' })
   code?: string;
 
-  @ApiProperty({
-    required: false,
+  @ApiPropertyOptional({
     type: 'object',
+    additionalProperties: { type: 'array', items: { type: 'string' } },
     description: 'What exactly is wrong with the request: sentences by parameter',
-    example: { refreshToken: ['refreshToken must be a string'] },
-  } as never)
-  details?: object;
+    example: { subject: ['subject must be a string'] },
+  })
+  details?: Record<string, string[]>;
 }

@@ -1,4 +1,4 @@
-import type { ApiErrorResponseDto } from './api-error.dto.js';
+import type { ApiErrorDto } from './api-error.dto.js';
 import { sentencesByField, type ErrorReply } from './error-reply.js';
 import type { HttpRefusal, HttpRefusalReason } from './http-refusal.js';
 
@@ -30,6 +30,6 @@ export const HTTP_REFUSAL_REASONS = Object.keys(ERRORS) as readonly HttpRefusalR
 /** The service's own errors: `{message, code, details}`. PLEC's are the same. */
 export function defaultErrors({ reason, flaws }: HttpRefusal): ErrorReply {
   const [status, code, message] = ERRORS[reason];
-  const body: ApiErrorResponseDto = { message, code, ...(flaws && { details: sentencesByField(flaws) }) };
+  const body: ApiErrorDto = { message, code, ...(flaws && { details: sentencesByField(flaws) }) };
   return { status, body };
 }
