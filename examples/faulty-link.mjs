@@ -1,4 +1,4 @@
-// A TCP link to the service that loses answers when it is told to: what happens between a frontend and its service.
+// A TCP link to the service that loses or makes up answers when it is told to: what happens between a frontend and its service.
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
@@ -6,7 +6,8 @@ import { connect, createServer } from 'node:net';
  * Opens a link, on a free port, to the service at `url`.
  *
  * @returns `url`, the link's own; `lose(path, times)`, which has the next answers to `POST path` lost after the service has
- *   given them; `lost()`, how many were; and `close()`
+ *   given them; `lost()`, how many were; `answer(path, text)`, which has the next `POST path` answered with `text`, or never
+ *   if that is empty, and not by the service; and `close()`
  */
 export async function openLink(url) {
   const { hostname, port } = new URL(url);
@@ -17,9 +18,14 @@ export async function openLink(url) {
   const server = createServer((near) => {
     const far = connect(Number(port), hostname);
     let mustLose = false;
+    let isAnswered = false;
     near.on('data', (chunk) => {
       if (doomed.left > 0 && chunk.includes(`POST ${doomed.path} `)) {
         doomed.left--;
+        if (doomed.instead !== undefined) {
+          isAnswered = true;
+          return near.write(doomed.instead);
+        }
         mustLose = true;
       }
       far.write(chunk);
@@ -38,7 +44,8 @@ export async function openLink(url) {
       socket.on('error', () => undefined);
       socket.on('close', () => {
         sockets.delete(socket);
-        other.destroy();
+        // Who is answered here is not to be told that the service has hung up.
+        if (!isAnswered || socket === near) other.destroy();
       });
     }
   });
@@ -50,6 +57,9 @@ export async function openLink(url) {
       doomed = { path, left: times };
     },
     lost: () => lost,
+    answer(path, instead) {
+      doomed = { path, left: 1, instead };
+    },
     async close() {
       for (const socket of sockets) socket.destroy();
       server.close();

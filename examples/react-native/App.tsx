@@ -1,6 +1,6 @@
 // A sign-in, a dashboard, and what happens. `config` says where the service and the backend are.
 import * as SecureStore from 'expo-secure-store';
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 import {
   ActivityIndicator,
   AppState,
@@ -15,7 +15,7 @@ import {
 import { config } from './config';
 import { Session, SignedOut, Unavailable } from './session';
 
-const session = new Session(config.ratchetUrl, SecureStore);
+const session = new Session({ url: config.ratchetUrl, apis: [config.backendUrl], storage: SecureStore });
 
 type Screen = 'starting' | 'sign-in' | 'dashboard';
 
@@ -30,6 +30,8 @@ export default function App() {
   const [screen, setScreen] = useState<Screen>('starting');
   const [said, say] = useState('');
   const [arrivals, setArrivals] = useState<Arrival[]>([]);
+  const [notes, setNotes] = useState<string[]>([]);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const colors = useColorScheme() === 'dark' ? dark : light;
 
   /** Loads the dashboard, and again until there is an answer; only who has no session comes to the sign-in. */
@@ -47,18 +49,24 @@ export default function App() {
       }
       const wait = error instanceof Unavailable ? error.wait : 1_000;
       say(`You stay signed in. Trying again in ${Math.ceil(wait / 1_000)} s.`);
-      setTimeout(() => void load(), wait);
+      clearTimeout(timer.current);
+      timer.current = setTimeout(() => void load(), wait);
     }
   }, []);
 
   useEffect(() => {
-    void load();
     session.onChange = () => setScreen(session.claims ? 'dashboard' : 'sign-in');
+    session.onNote = (text) =>
+      setNotes((before) => [`${new Date().toLocaleTimeString()} ${text}`, ...before].slice(0, 20));
+    void load();
     // Timers stand still while an app is in the background: whoever comes back is looked after when they do.
     const listener = AppState.addEventListener('change', (state) => {
       if (state === 'active' && session.claims) void load();
     });
-    return () => listener.remove();
+    return () => {
+      listener.remove();
+      clearTimeout(timer.current);
+    };
   }, [load]);
 
   async function signIn(name: string, password: string) {
@@ -109,6 +117,16 @@ export default function App() {
       <Text accessibilityRole="alert" style={{ color: colors.quiet }}>
         {said}
       </Text>
+      {notes.length > 0 && (
+        <View style={[styles.card, { backgroundColor: colors.card, borderColor: colors.line }]}>
+          <Text style={[styles.title, { color: colors.text }]}>What happens</Text>
+          {notes.map((note, at) => (
+            <Text key={notes.length - at} style={{ color: colors.quiet }}>
+              {note}
+            </Text>
+          ))}
+        </View>
+      )}
     </ScrollView>
   );
 }

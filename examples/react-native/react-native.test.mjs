@@ -1,4 +1,4 @@
-/* global getComputedStyle */
+/* global getComputedStyle, Headers */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,10 +21,11 @@ const KEY = 'ratchet.refresh-token';
 describe('an app', { timeout: 180_000 }, () => {
   const environment = new BrowserEnvironment();
   const cleanUps = [];
-  let database, service, link, url, browser, context, page;
+  let Session, database, service, link, url, browser, context, page;
 
   before(async () => {
     await promisify(execFile)('npm', ['run', 'check'], { cwd: HERE });
+    Session = await loadModule();
     database = await startDatabase();
     cleanUps.push(() => database.destroy());
     const port = await freePort();
@@ -55,6 +56,12 @@ describe('an app', { timeout: 180_000 }, () => {
     page = await context.newPage();
   });
   afterEach(() => context.close());
+
+  async function loadModule() {
+    const { build } = await import('esbuild');
+    const { outputFiles } = await build({ entryPoints: [`${HERE}session.ts`], format: 'esm', write: false });
+    return (await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)).Session;
+  }
 
   /** The app as a script for a browser. */
   async function bundle() {
@@ -104,6 +111,30 @@ describe('an app', { timeout: 180_000 }, () => {
     });
   }
 
+  const open = () =>
+    call('/sessions', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${service.serviceKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ subject: 'ada', claims: { name: 'Ada' } }),
+    });
+
+  /** The module alone, signed in, with a storage that a test can have fail. */
+  async function phone({ patience } = {}) {
+    const { refreshToken, session } = await open();
+    const stored = new Map([[KEY, refreshToken]]);
+    const storage = {
+      getItemAsync: async (key) => stored.get(key) ?? null,
+      setItemAsync: async (key, value) => void stored.set(key, value),
+      deleteItemAsync: async (key) => void stored.delete(key),
+    };
+    return {
+      session: new Session({ url: link.url, apis: [url], storage, patience }),
+      stored,
+      storage,
+      id: session.id,
+    };
+  }
+
   const button = (name, tab = page) => tab.getByRole('button', { name });
   const dashboard = (tab = page) => tab.getByText('Signed in as Ada Lovelace');
   const arrivals = (tab = page) => tab.getByText('Santa Clara from Vigo');
@@ -147,26 +178,13 @@ describe('an app', { timeout: 180_000 }, () => {
   });
 
   it('makes one refresh, however many calls need it at once', async () => {
-    const { build } = await import('esbuild');
-    const { outputFiles } = await build({ entryPoints: [`${HERE}session.ts`], format: 'esm', write: false });
-    const { Session } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
-    const opened = await call('/sessions', {
-      method: 'POST',
-      headers: { authorization: `Bearer ${service.serviceKey}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ subject: 'ada', claims: { name: 'Ada' } }),
-    });
-    const stored = new Map([[KEY, opened.refreshToken]]);
-    const session = new Session(link.url, {
-      getItemAsync: async (key) => stored.get(key) ?? null,
-      setItemAsync: async (key, value) => void stored.set(key, value),
-      deleteItemAsync: async (key) => void stored.delete(key),
-    });
+    const { session, id } = await phone();
     const tokens = await Promise.all(Array.from({ length: 10 }, () => session.accessToken()));
     assert.equal(new Set(tokens).size, 1);
-    assert.deepEqual(await outcomesOf(opened.session.id), ['rotate']);
+    assert.deepEqual(await outcomesOf(id), ['rotate']);
     // After a 401 of an API, however many calls it answers so.
     await Promise.all(Array.from({ length: 10 }, () => session.accessToken(tokens[0])));
-    assert.equal((await outcomesOf(opened.session.id)).length, 2);
+    assert.equal((await outcomesOf(id)).length, 2);
     // And where no answer comes.
     const before = link.lost();
     link.lose('/auth/refresh', 10);
@@ -177,11 +195,105 @@ describe('an app', { timeout: 180_000 }, () => {
     assert.equal(link.lost() - before, 1);
   });
 
+  it('stores the new refresh token before the access token is used', async () => {
+    const { session, stored, storage } = await phone();
+    const before = stored.get(KEY);
+    let isStored;
+    const storing = new Promise((resolve) => {
+      storage.setItemAsync = async (key, value) => {
+        resolve();
+        await new Promise((go) => (isStored = go));
+        stored.set(key, value);
+      };
+    });
+    let isGiven = false;
+    const given = session.accessToken().then(() => (isGiven = true));
+    await storing;
+    assert.deepEqual([isGiven, session.claims, stored.get(KEY)], [false, undefined, before]);
+    isStored();
+    await given;
+    assert.notEqual(stored.get(KEY), before);
+  });
+
+  it('never presents a token that it could not store, so that the stored one stays good', async () => {
+    const { session, stored, storage, id } = await phone();
+    const before = stored.get(KEY);
+    storage.setItemAsync = () => Promise.reject(new Error('User interaction is not allowed'));
+    const refused = await session.accessToken();
+    await session.accessToken(refused);
+    assert.equal(stored.get(KEY), before);
+    assert.deepEqual(await outcomesOf(id), ['rotate', 'retry']);
+  });
+
+  it('whose storage is locked keeps what is in it', async () => {
+    const { session, stored, storage } = await phone();
+    const before = stored.get(KEY);
+    const read = storage.getItemAsync;
+    storage.getItemAsync = () => Promise.reject(new Error('User interaction is not allowed'));
+    await assert.rejects(session.accessToken(), { name: 'Unavailable' });
+    assert.equal(stored.get(KEY), before);
+    storage.getItemAsync = read;
+    await session.accessToken();
+  });
+
+  it('takes no 401 for the end but those of the service that say so', async () => {
+    for (const body of ['Who are you?', '{"error":"login_required"}', 'null']) {
+      const { session, stored } = await phone();
+      const before = stored.get(KEY);
+      const head = `HTTP/1.1 401 Unauthorized\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`;
+      link.answer('/auth/refresh', head + body);
+      await assert.rejects(session.accessToken(), { name: 'Unavailable' });
+      assert.equal(stored.get(KEY), before);
+    }
+  });
+
+  it('waits for an answer that stops halfway, but not for ever', async () => {
+    const { session, stored } = await phone({ patience: 500 });
+    const before = stored.get(KEY);
+    link.answer('/auth/refresh', 'HTTP/1.1 200 OK\r\ncontent-length: 400\r\n\r\n{"acc');
+    await assert.rejects(session.accessToken(), { name: 'Unavailable' });
+    assert.equal(stored.get(KEY), before);
+  });
+
+  it('does not put back a session that a widget has signed out of, or in from, meanwhile', async () => {
+    for (const next of [undefined, await open()]) {
+      const { session, stored, storage } = await phone();
+      const read = storage.getItemAsync;
+      storage.getItemAsync = async (key) => {
+        const token = await read(key);
+        storage.getItemAsync = read;
+        if (next) stored.set(KEY, next.refreshToken);
+        else stored.delete(KEY);
+        return token;
+      };
+      if (next) {
+        await session.accessToken();
+        assert.equal(session.claims.sid, next.session.id);
+      } else {
+        await assert.rejects(session.accessToken(), { name: 'SignedOut' });
+        assert.equal(stored.size, 0);
+      }
+    }
+  });
+
+  it('gives its access token to its own APIs alone', async () => {
+    const { session } = await phone();
+    for (const stranger of [
+      'https://stranger.example/',
+      `${url}.stranger.example/`,
+      `${url}@stranger.example/`,
+    ])
+      await assert.rejects(session.fetch(stranger), { name: 'TypeError', message: /is not to have/ });
+    const response = await session.fetch(`${url}/api/arrivals`, { headers: new Headers({ accept: '*/*' }) });
+    assert.equal(response.status, 200);
+  });
+
   it('that is started again goes on', async () => {
     const id = await signIn();
     const before = await kept();
     await restart();
     await arrivals().waitFor();
+    await page.getByText('A new access token').waitFor();
     assert.notEqual(await kept(), before);
     assert.deepEqual(await session(id), { status: 'active', generation: 1 });
     assert.deepEqual(await outcomesOf(id), ['rotate']);
@@ -237,6 +349,7 @@ describe('an app', { timeout: 180_000 }, () => {
     try {
       await restart();
       await page.getByText('You stay signed in.').waitFor();
+      await page.getByText('The service answered 503; again in 1 s').first().waitFor();
       assert.equal(await kept(), before);
     } finally {
       await database.resume();

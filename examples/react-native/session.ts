@@ -3,6 +3,12 @@
 // The refresh token is in the system's secure storage and nowhere else; the access token is in memory. However many calls
 // need another one, one refresh is made. Only a 401 of the service signs anybody out.
 
+// Hermes has it since React Native 0.74, whose types do not know it.
+declare const atob: (base64: string) => string;
+
+/** The codes of the 401s that say that a session is over. */
+const OVER = ['MISSING_TOKEN', 'MALFORMED_TOKEN', 'UNKNOWN_SESSION', 'EXPIRED', 'REVOKED', 'REUSED'];
+
 /** Where the refresh token is kept: `import * as SecureStore from 'expo-secure-store'` is one, as it is. */
 export interface SecureStorage {
   getItemAsync(key: string): Promise<string | null>;
@@ -48,37 +54,61 @@ export class SignedOut extends Error {
   }
 }
 
-/** A session. `onChange` is called when somebody has signed in or out. */
-export class Session {
-  onChange: () => void = () => undefined;
+interface Answer {
+  status: number;
+  retryAfter: string | null;
+  /** Empty if it is not the service's. */
+  body: Partial<Tokens> & { code?: string; message?: string };
+}
 
+/** A session. One of an app is enough; another, of a widget say, shares the storage. */
+export class Session {
+  /** Called when somebody has signed in or out. */
+  onChange: () => void = () => undefined;
+  /** Called with what happens, for those who want to watch. */
+  onNote: (text: string) => void = () => undefined;
+
+  private readonly url: string;
+  private readonly apis: readonly string[];
+  private readonly storage: SecureStorage;
+  private readonly key: string;
+  private readonly patience: number;
   private access: { text: string; claims: Claims; renewAt: number; expiresAt: number } | undefined;
-  /** A refresh token that could not be stored: it is newer than the one that is. */
-  private unstored: string | undefined;
   private flight: Promise<string> | undefined;
   private askAgainAt = 0;
   private last: Promise<unknown> = Promise.resolve();
 
   /**
-   * @param url where the service is, such as `https://auth.example.com`
-   * @param storage where the refresh token is kept, under `key`
-   * @param patience for how many milliseconds an answer is waited for
+   * @param options.url where the service is, such as `https://auth.example.com`
+   * @param options.apis the origins that are given the access token: no other is, whatever is fetched
+   * @param options.storage where the refresh token is kept, under `key`
+   * @param options.patience for how many milliseconds an answer is waited for
    */
-  constructor(
-    private readonly url: string,
-    private readonly storage: SecureStorage,
-    private readonly key = 'ratchet.refresh-token',
-    private readonly patience = 10_000,
-  ) {}
+  constructor(options: {
+    url: string;
+    apis: readonly string[];
+    storage: SecureStorage;
+    key?: string;
+    patience?: number;
+  }) {
+    this.url = options.url;
+    this.apis = options.apis;
+    this.storage = options.storage;
+    this.key = options.key ?? 'ratchet.refresh-token';
+    this.patience = options.patience ?? 10_000;
+  }
 
   /** What the access token says of who is signed in; undefined if nobody is, as far as is known. */
   get claims(): Claims | undefined {
     return this.access?.claims;
   }
 
-  /** Takes what the login backend has answered. */
-  signedIn(tokens: Tokens): Promise<void> {
-    return this.inTurn(() => this.keep(tokens));
+  /** Takes what the login backend has answered. Fails if it cannot be stored: nobody is signed in then. */
+  signedIn({ accessToken, refreshToken }: Tokens): Promise<void> {
+    return this.inTurn(async () => {
+      await this.storage.setItemAsync(this.key, refreshToken);
+      this.use(accessToken);
+    });
   }
 
   /**
@@ -104,11 +134,18 @@ export class Session {
    * @throws SignedOut, Unavailable, or what `fetch` throws
    */
   async fetch(url: string, init: RequestInit = {}): Promise<Response> {
-    const send = (token: string): Promise<Response> =>
-      fetch(url, { ...init, headers: { ...init.headers, authorization: `Bearer ${token}` } });
+    if (!this.apis.some((api) => url.startsWith(`${api}/`)))
+      throw new TypeError(`${url} is not to have the access token`);
+    const send = (token: string): Promise<Response> => {
+      const headers = new Headers(init.headers);
+      headers.set('authorization', `Bearer ${token}`);
+      return fetch(url, { ...init, headers });
+    };
     const token = await this.accessToken();
     const response = await send(token);
-    return response.status === 401 ? send(await this.accessToken(token)) : response;
+    if (response.status !== 401) return response;
+    this.onNote('An API has refused the access token');
+    return send(await this.accessToken(token));
   }
 
   /** Signs out: here, whatever the service says, and there if it can be reached. Gives whether it was. */
@@ -137,42 +174,50 @@ export class Session {
     // Somebody may have signed in while this waited for its turn.
     if (this.access && this.access.text !== stale) return this.access.text;
     const refreshToken = await this.read();
-    if (refreshToken === null) throw new SignedOut('NOBODY');
+    if (refreshToken === null) {
+      this.end();
+      throw new SignedOut('NOBODY');
+    }
     if (Date.now() < this.askAgainAt)
       throw new Unavailable('The service asked for a pause', this.askAgainAt - Date.now());
 
-    const response = await this.post('/auth/refresh', refreshToken);
-    const body = (await response.json().catch(() => undefined)) as
-      (Partial<Tokens> & { code?: string; message?: string }) | undefined;
-    if (response.status === 401) {
-      // A widget or a background task of this app may have signed in anew, or refreshed.
-      if ((await this.read()) !== refreshToken) return this.refresh(stale);
-      await this.forget();
-      throw new SignedOut(body?.code ?? '401');
+    const { status, retryAfter, body } = await this.post('/auth/refresh', refreshToken);
+    // A widget, or a background task of this app, is another instance with the same storage. If it has signed in or out
+    // meanwhile, this answer is about a session that is not the user's any more.
+    const stored = await this.read();
+    if (stored !== refreshToken && stored !== body.refreshToken) return this.refresh(stale);
+
+    if (status === 200 && body.accessToken !== undefined && body.refreshToken !== undefined) {
+      await this.store(body.refreshToken);
+      this.use(body.accessToken);
+      this.onNote('A new access token');
+      return body.accessToken;
     }
-    const { accessToken, refreshToken: next } = body ?? {};
-    // 429, 503, a proxy's page: nothing that says that the session is over. Nor is a 200 whose end was lost.
-    if (response.status >= 500 || response.ok || [408, 429].includes(response.status)) {
-      if (response.ok && accessToken !== undefined && next !== undefined) {
-        await this.keep({ accessToken, refreshToken: next });
-        return accessToken;
-      }
-      const seconds = Number(response.headers.get('retry-after')) || 1;
-      this.askAgainAt = Date.now() + seconds * 1_000;
-      throw new Unavailable(`The service answered ${response.status}`, seconds * 1_000);
+    if (status === 401 && OVER.includes(body.code ?? '')) {
+      await this.forget();
+      this.onNote(`The session is over: ${body.code}`);
+      throw new SignedOut(body.code ?? '');
+    }
+    // 429, 503, the page of a hotel's Wi-Fi with whatever status: nothing that says that the session is over.
+    if (status >= 500 || [408, 429].includes(status) || body.code === undefined) {
+      const wait = (Number(retryAfter) || 1) * 1_000;
+      this.askAgainAt = Date.now() + wait;
+      this.onNote(`The service answered ${status}; again in ${wait / 1_000} s`);
+      throw new Unavailable(`The service answered ${status}`, wait);
     }
     // A request that is wrong stays wrong, and is no reason to sign anybody out: the app or a setting must be mended.
-    throw new Error(`${response.status} ${body?.code ?? ''} ${body?.message ?? ''}`);
+    throw new Error(`${status} ${body.code} ${body.message ?? ''}`);
   }
 
-  private async post(path: string, refreshToken: string): Promise<Response> {
+  /** The service's answer, whole: one that stops halfway is none. */
+  private async post(path: string, refreshToken: string): Promise<Answer> {
     // Not AbortSignal.timeout, which not every engine of React Native has.
     const impatience = new AbortController();
     const timer = setTimeout(() => {
       impatience.abort();
     }, this.patience);
     try {
-      return await fetch(this.url + path, {
+      const response = await fetch(this.url + path, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ refreshToken }),
@@ -180,29 +225,38 @@ export class Session {
         credentials: 'omit',
         signal: impatience.signal,
       });
+      const text = await response.text();
+      return { status: response.status, retryAfter: response.headers.get('retry-after'), body: bodyOf(text) };
     } catch {
+      this.onNote('No answer from the service');
       throw new Unavailable('No answer from the service');
     } finally {
       clearTimeout(timer);
     }
   }
 
+  /** The stored token, and never one that could not be stored: using that would disown the one which the next start finds. */
   private async read(): Promise<string | null> {
-    return this.unstored ?? (await this.storage.getItemAsync(this.key));
+    try {
+      return await this.storage.getItemAsync(this.key);
+    } catch {
+      throw new Unavailable('The storage is locked');
+    }
   }
 
   /**
-   * Stores the refresh token before the access token is used. An app that is killed before that presents the old one when it
-   * starts again, and is given the very same successor, days later, too. So does one whose storage is locked or full.
+   * Before the access token is used. An app that is killed before this, or whose storage is locked or full, presents the old
+   * token again, and is given a successor, days later, too.
    */
-  private async keep({ accessToken, refreshToken }: Tokens): Promise<void> {
-    this.unstored = refreshToken;
+  private async store(refreshToken: string): Promise<void> {
     try {
       await this.storage.setItemAsync(this.key, refreshToken);
-      this.unstored = undefined;
     } catch {
-      // Tried again with the next one.
+      this.onNote('The new refresh token could not be stored; the old one stays good');
     }
+  }
+
+  private use(accessToken: string): void {
     const before = this.access?.claims.sid;
     const claims = claimsOf(accessToken);
     // Counted from when it came: a phone's clock may be wrong, its pace is not.
@@ -213,9 +267,13 @@ export class Session {
   }
 
   private async forget(): Promise<void> {
-    this.unstored = undefined;
-    this.access = undefined;
     await this.storage.deleteItemAsync(this.key);
+    this.end();
+  }
+
+  private end(): void {
+    if (!this.access) return;
+    this.access = undefined;
     this.onChange();
   }
 
@@ -224,6 +282,14 @@ export class Session {
     const turn = this.last.then(work);
     this.last = turn.catch(() => undefined);
     return turn;
+  }
+}
+
+function bodyOf(text: string): Answer['body'] {
+  try {
+    return Object(JSON.parse(text)) as Answer['body'];
+  } catch {
+    return {};
   }
 }
 
