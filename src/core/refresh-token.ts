@@ -1,4 +1,6 @@
-import { createHmac, hash, randomBytes, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { createHmac, randomBytes, type KeyObject } from 'node:crypto';
+import { hashedUuid } from './hashed-uuid.js';
+import { sameCharacters } from './same-characters.js';
 
 /** What a refresh token says under its MAC. */
 export interface RefreshToken {
@@ -39,11 +41,7 @@ export function newHandle(): Buffer {
  * the database does not hold what a token needs.
  */
 export function sessionIdOf(handle: Buffer): string {
-  const id = hash('sha256', Buffer.concat([SESSION_ID_DOMAIN, handle]), 'buffer').subarray(0, 16);
-  id[6] = (id[6]! & 0x0f) | 0x80;
-  id[8] = (id[8]! & 0x3f) | 0x80;
-  const hex = id.toString('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  return hashedUuid(SESSION_ID_DOMAIN, handle);
 }
 
 /**
@@ -97,11 +95,4 @@ function mac(text: string, key: RefreshTokenKey): string {
   return createHmac('sha256', key.secret)
     .update(DOMAIN + text)
     .digest('base64url');
-}
-
-function sameCharacters(expected: string, given: string): boolean {
-  const a = Buffer.from(expected, 'latin1');
-  const b = Buffer.from(given, 'utf8');
-  // A character beyond ASCII makes `b` longer; timingSafeEqual would throw.
-  return a.length === b.length && timingSafeEqual(a, b);
 }
