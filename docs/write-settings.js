@@ -94,6 +94,24 @@ const NOTES = {
     },
     DOCS: { note: '`off` hides `/docs`' },
   },
+  'Moving in': {
+    LEGACY_TOKENS: {
+      values: '`sha256`, `sha256x2`, `better-auth`, `hydra`, `jwt`',
+      note: 'which refresh tokens of [the system before](moving-in/README.md) are taken, and until which day (UTC): `sha256@2027-03-01,...`',
+    },
+    LEGACY_BETTER_AUTH_SECRETS: { note: 'for `better-auth`: its secrets, old ones too' },
+    LEGACY_HYDRA_SECRETS: { note: 'for `hydra`: its system secrets, old ones too' },
+    LEGACY_JWT: {
+      values: '`algorithm:claim`',
+      note: 'for `jwt`: how they are signed (HS256, HS384, HS512, RS256, ES256), which claims name the session, and what others must be: `HS512:sid+azp:typ=Refresh|Offline`',
+    },
+    LEGACY_JWT_KEYS: {
+      note: 'for `jwt`: the secrets, such that are no text as `base64:...`; or PEM public keys, one after another',
+    },
+    LEGACY_COOKIES: {
+      note: 'the cookies that the tokens came in: read where there is none of the service, and then cleared',
+    },
+  },
   Limits: {
     TRUST_PROXY: {
       note: 'whose `X-Forwarded-*` to believe: a number of hops, or addresses and networks, or `loopback`',
@@ -101,6 +119,9 @@ const NOTES = {
     RATE_LIMIT_PER_ADDRESS: { note: 'requests a minute, dry runs counted by themselves; `0` is no limit' },
     RATE_LIMIT_PER_SESSION: { note: 'likewise' },
     RATE_LIMIT_WRONG_SERVICE_KEYS: { note: 'a minute, of an address; a right one always passes' },
+    RATE_LIMIT_UNKNOWN_TOKENS: {
+      note: 'a minute, of an address: texts on the lanes `sha256` and `sha256x2` that are no token',
+    },
     RATE_LIMIT_STORE: {
       note: 'where they are counted: `memory` is in each process; `postgresql` for all replicas',
     },

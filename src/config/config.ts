@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { RefreshTokenKey } from '../core/refresh-token.js';
+import type { LegacyConfig } from './legacy.js';
 import type { Settings } from './settings.js';
 
 /** Everything the operator decides, read once at start, checked and frozen. */
@@ -31,6 +32,8 @@ export interface Config {
   /** Origins whose pages may call without cookies, for dry runs only. */
   readonly playgroundOrigins: readonly string[];
   readonly cookie: CookieConfig;
+  /** What is taken of the system whose place it has taken. */
+  readonly legacy: LegacyConfig;
   /** What each contract has read of settings of its own, by its name. */
   readonly contractSettings: Readonly<Record<string, unknown>>;
   /** Whether /docs is served. */
@@ -44,6 +47,8 @@ export interface Config {
     readonly perAddress: number;
     readonly perSession: number;
     readonly wrongServiceKeys: number;
+    /** What an address may present, on the lanes of digests, that turns out to be no token. */
+    readonly unknownTokens: number;
     /** Where they are counted: in each process, or in the database for all replicas. */
     readonly store: 'memory' | 'postgresql';
   };

@@ -4,6 +4,7 @@ import type { Config, ContractMount, DatabaseConfig, KnownContract, LogLevel } f
 import { mistakeIn } from './database-url.js';
 import { formatDuration } from './duration.js';
 import { embeddedSecrets } from './embedded-secrets.js';
+import { readLegacy } from './legacy.js';
 import { readAudience, readCookie, readIssuer, readOrigins, readTrustProxy } from './network.js';
 import { readRefreshTokenKeys, readServiceKeys } from './secrets.js';
 import { Settings, type SettingRead } from './settings.js';
@@ -96,6 +97,7 @@ function configOf(
     allowedOrigins: readOrigins(settings, 'ALLOWED_ORIGINS'),
     playgroundOrigins: readOrigins(settings, 'PLAYGROUND_ORIGINS'),
     cookie: readCookie(settings, issuer),
+    legacy: readLegacy(settings),
     contractSettings: Object.fromEntries(known.map((each) => [each.name, each.settings?.(settings)])),
     docs: settings.choice('DOCS', 'on', ['on', 'off']) === 'on',
     dryRun: settings.choice('DRY_RUN', 'on', ['on', 'samples', 'off']),
@@ -104,6 +106,7 @@ function configOf(
       perAddress: settings.integer('RATE_LIMIT_PER_ADDRESS', 600, 0, 1_000_000_000),
       perSession: settings.integer('RATE_LIMIT_PER_SESSION', 120, 0, 1_000_000_000),
       wrongServiceKeys: settings.integer('RATE_LIMIT_WRONG_SERVICE_KEYS', 30, 0, 1_000_000_000),
+      unknownTokens: settings.integer('RATE_LIMIT_UNKNOWN_TOKENS', 30, 0, 1_000_000_000),
       store: settings.choice('RATE_LIMIT_STORE', 'memory', ['memory', 'postgresql']),
     },
     logSubjects: settings.choice('LOG_SUBJECTS', 'plain', ['plain', 'hashed', 'off']),

@@ -10,6 +10,9 @@ const SECRETS = [
   'SERVICE_KEYS',
   'ACCESS_TOKEN_PRIVATE_KEY',
   'ACCESS_TOKEN_SECRET',
+  'LEGACY_BETTER_AUTH_SECRETS',
+  'LEGACY_HYDRA_SECRETS',
+  'LEGACY_JWT_KEYS',
 ];
 
 /** What a setting is if it is not set, and what it may be, as far as the code that reads it says; for people to read. */

@@ -47,7 +47,13 @@ describe('a newcomer who sets nothing', () => {
       docs: true,
       dryRun: 'on',
       trustProxy: false,
-      rateLimits: { perAddress: 600, perSession: 120, wrongServiceKeys: 30, store: 'memory' },
+      rateLimits: {
+        perAddress: 600,
+        perSession: 120,
+        wrongServiceKeys: 30,
+        unknownTokens: 30,
+        store: 'memory',
+      },
       logLevel: 'info',
     });
   });

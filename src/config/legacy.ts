@@ -1,0 +1,130 @@
+import { createPublicKey, createSecretKey, hash, type KeyObject } from 'node:crypto';
+import { LEGACY_JWT_ALGORITHMS, type JwtLane, type LegacyJwtAlgorithm } from '../core/legacy-jwt.js';
+import { LEGACY_LANES, type LegacyLane, type LegacyLaneName, type OpenLane } from '../core/legacy-token.js';
+import type { Settings } from './settings.js';
+import { firstTwice, splitOnce } from './text.js';
+
+/** What is taken of the system that this service has taken the place of. */
+export interface LegacyConfig {
+  /** The lanes on which its refresh tokens are recognised, closed ones too. */
+  readonly lanes: readonly OpenLane[];
+  /** The cookies that it kept them in. */
+  readonly cookies: readonly string[];
+}
+
+const COOKIE_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
+const AN_EXAMPLE = 'sha256@2027-03-01';
+const PEM_PUBLIC_KEY = /-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----/gs;
+/** How a secret is given that is no text: its bytes in base64, of either alphabet. */
+const IN_BASE64 = 'base64:';
+
+/** The settings that begin with LEGACY_. */
+export function readLegacy(settings: Settings): LegacyConfig {
+  const opened = settings.list('LEGACY_TOKENS', readLane);
+  const twice = firstTwice(opened.map(({ name }) => name));
+  if (twice) settings.mistake('LEGACY_TOKENS', `${twice} is there twice`, undefined);
+  const keys = {
+    'better-auth': readSecrets(settings, 'LEGACY_BETTER_AUTH_SECRETS', (secret) => secret),
+    // What Hydra makes of each of its SECRETS_SYSTEM before anything is signed with it.
+    hydra: readSecrets(settings, 'LEGACY_HYDRA_SECRETS', (secret) => hash('sha256', secret, 'buffer')),
+  };
+  const jwt = readJwt(settings);
+  const lanes = opened.flatMap(({ name, closesAt }): OpenLane[] => {
+    const lane = laneOf(name, keys, jwt);
+    if (typeof lane !== 'string') return [{ lane, closesAt }];
+    if (lane.split(' and ').some((each) => settings.faults(each))) return [];
+    return settings.mistake('LEGACY_TOKENS', `opens ${name}, for which ${lane} must be set`, []);
+  });
+  const cookies = settings.list('LEGACY_COOKIES', (name) =>
+    COOKIE_NAME.test(name) ? { value: name } : { mistake: `"${name}" is not the name of a cookie` },
+  );
+  return { lanes, cookies };
+}
+
+function readLane(item: string): { value: { name: LegacyLaneName; closesAt: Date } } | { mistake: string } {
+  const [name, date] = splitOnce(item, '@');
+  if (!isLane(name)) return { mistake: `"${name}" is not a lane; there are ${LEGACY_LANES.join(', ')}` };
+  const closesAt = new Date(`${date}T00:00:00Z`);
+  if (!DATE.test(date) || Number.isNaN(closesAt.getTime()) || !closesAt.toISOString().startsWith(date))
+    return { mistake: `${name} must say on which day it closes: write it as ${AN_EXAMPLE}` };
+  return { value: { name, closesAt } };
+}
+
+function isLane(name: string): name is LegacyLaneName {
+  return (LEGACY_LANES as readonly string[]).includes(name);
+}
+
+/** The lane, or the setting that it lacks. */
+function laneOf(
+  name: LegacyLaneName,
+  keys: Readonly<Record<'better-auth' | 'hydra', readonly KeyObject[]>>,
+  jwt: JwtLane | undefined,
+): LegacyLane | string {
+  if (name === 'jwt') return jwt ? { name, ...jwt } : 'LEGACY_JWT and LEGACY_JWT_KEYS';
+  if (name === 'better-auth' || name === 'hydra') {
+    if (keys[name].length > 0) return { name, keys: keys[name] };
+    return name === 'hydra' ? 'LEGACY_HYDRA_SECRETS' : 'LEGACY_BETTER_AUTH_SECRETS';
+  }
+  return { name };
+}
+
+function readSecrets(settings: Settings, name: string, keyOf: (secret: Buffer) => Buffer): KeyObject[] {
+  return settings.list(name, (item, place) => {
+    const secret = item.startsWith(IN_BASE64)
+      ? bytesOf(item.slice(IN_BASE64.length))
+      : Buffer.from(item, 'utf8');
+    if (!secret?.length) return { mistake: `secret ${place} is not base64, as its beginning says` };
+    return { value: createSecretKey(keyOf(secret)) };
+  });
+}
+
+function bytesOf(base64: string): Buffer | undefined {
+  return /^[A-Za-z0-9+/_-]+={0,2}$/.test(base64) ? Buffer.from(base64, 'base64') : undefined;
+}
+
+/** LEGACY_JWT, written `<algorithm>:<claim>+<claim>:<other claim>=<value>|<value>`, with LEGACY_JWT_KEYS. */
+function readJwt(settings: Settings): JwtLane | undefined {
+  const text = settings.text('LEGACY_JWT', { values: '<algorithm>:<claim>' });
+  const [algorithm = '', names = '', ...conditions] = text?.split(':') ?? [];
+  const known = LEGACY_JWT_ALGORITHMS.find((each) => each === algorithm);
+  const keys = readJwtKeys(settings, known);
+  if (text === undefined) return undefined;
+  if (!known) {
+    const sentence = `begins with "${algorithm}", which is none of ${LEGACY_JWT_ALGORITHMS.join(', ')}`;
+    return settings.mistake<JwtLane | undefined>('LEGACY_JWT', sentence, undefined);
+  }
+  const required = new Map(
+    conditions.map((each) => {
+      const [name, values] = splitOnce(each, '=');
+      return [name, values.split('|').filter(Boolean)] as const;
+    }),
+  );
+  const claims = names.split('+').filter(Boolean);
+  if (claims.length === 0 || [...required].some(([name, values]) => !name || values.length === 0))
+    return settings.mistake<JwtLane | undefined>(
+      'LEGACY_JWT',
+      'is written algorithm:claim, such as HS512:sid, or HS512:sid+azp:typ=Refresh|Offline',
+      undefined,
+    );
+  return keys.length > 0 ? { algorithm: known, keys, names: claims, required } : undefined;
+}
+
+function readJwtKeys(settings: Settings, algorithm: LegacyJwtAlgorithm | undefined): readonly KeyObject[] {
+  const name = 'LEGACY_JWT_KEYS';
+  if (!algorithm || algorithm.startsWith('HS')) return readSecrets(settings, name, (secret) => secret);
+  const blocks = settings.text(name)?.replaceAll('\\n', '\n').match(PEM_PUBLIC_KEY) ?? [];
+  const keys = blocks.map(publicKey);
+  const kind = algorithm === 'RS256' ? 'rsa' : 'ec';
+  if (settings.text(name) && (keys.length === 0 || !keys.every((key) => key?.asymmetricKeyType === kind)))
+    return settings.mistake(name, `must be PEM public keys for ${algorithm}`, []);
+  return keys as KeyObject[];
+}
+
+function publicKey(pem: string): KeyObject | undefined {
+  try {
+    return createPublicKey(pem);
+  } catch {
+    return undefined;
+  }
+}
