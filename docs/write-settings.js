@@ -108,9 +108,6 @@ const NOTES = {
     LEGACY_JWT_KEYS: {
       note: 'for `jwt`: the secrets, such that are no text as `base64:...`; or PEM public keys, one after another',
     },
-    LEGACY_COOKIES: {
-      note: 'the cookies that the tokens came in: read where there is none of the service, and then cleared',
-    },
   },
   Limits: {
     TRUST_PROXY: {
@@ -119,9 +116,6 @@ const NOTES = {
     RATE_LIMIT_PER_ADDRESS: { note: 'requests a minute, dry runs counted by themselves; `0` is no limit' },
     RATE_LIMIT_PER_SESSION: { note: 'likewise' },
     RATE_LIMIT_WRONG_SERVICE_KEYS: { note: 'a minute, of an address; a right one always passes' },
-    RATE_LIMIT_UNKNOWN_TOKENS: {
-      note: 'a minute, of an address: texts on the lanes `sha256` and `sha256x2` that are no token',
-    },
     RATE_LIMIT_STORE: {
       note: 'where they are counted: `memory` is in each process; `postgresql` for all replicas',
     },

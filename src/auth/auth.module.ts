@@ -6,6 +6,7 @@ import { AuthService } from './auth.service.js';
 import { Clock, SystemClock } from './clock.js';
 import { DryRuns } from './dry-runs.js';
 import { IntrospectionService } from './introspection.service.js';
+import { PresentedTokens } from './presented-tokens.js';
 import { RateLimiter } from './rate-limiter.js';
 import { Ratchet } from './ratchet.js';
 import { RefreshTokens } from './refresh-tokens.js';
@@ -24,6 +25,7 @@ import { TwinTokens } from './twin-tokens.js';
     Ratchet,
     RateLimiter,
     RefreshTokens,
+    PresentedTokens,
     TwinTokens,
     LiveMint,
     DryRunMint,

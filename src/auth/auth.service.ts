@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
+import { seconds } from '../core/access-token.js';
 import { flawIn, type Narrowing } from '../core/narrowing.js';
 import type { Presentation } from '../core/policy.js';
 import { accept, refuse, type Flaw, type Outcome } from '../core/refusal.js';
@@ -9,7 +10,7 @@ import { DryRuns } from './dry-runs.js';
 import { orUnavailable } from './or-unavailable.js';
 import { RateLimiter } from './rate-limiter.js';
 import { Ratchet, type Turned } from './ratchet.js';
-import { RefreshTokens, type PresentedToken } from './refresh-tokens.js';
+import { PresentedTokens, type PresentedToken } from './presented-tokens.js';
 import { LiveMint, type TokenMint, type TokenPair } from './token-mint.js';
 import { TwinTokens } from './twin-tokens.js';
 
@@ -37,7 +38,7 @@ export interface Refreshed extends TokenPair {
 @Injectable()
 export class AuthService {
   constructor(
-    private readonly tokens: RefreshTokens,
+    private readonly tokens: PresentedTokens,
     private readonly twinTokens: TwinTokens,
     private readonly ratchet: Ratchet,
     private readonly limiter: RateLimiter,
@@ -63,9 +64,10 @@ export class AuthService {
         ? await orUnavailable(() => this.twinTokens.choose([refreshToken, ...twins]))
         : this.tokens.read(refreshToken);
     if (!read.ok) return read;
-    const { sessionId } = read.value;
-    // Before anything is spent: a refresh token that comes with a wrong access token may be in wrong hands.
-    if (!accessTokens.every((accessToken) => this.mint.isFor(sessionId, accessToken)))
+    const { sessionId, legacy } = read.value;
+    // Before anything is spent: a refresh token that comes with a wrong access token may be in wrong hands. What comes with one
+    // of another system is that system's.
+    if (!legacy && !accessTokens.every((accessToken) => this.mint.isFor(sessionId, accessToken)))
       return refuse('wrong_proof', { sessionId, detail: 'access_token_other_session' });
     const standing = await this.limiter.forSession(sessionId, dryRun);
     if (standing && !standing.allowed) {
@@ -74,14 +76,29 @@ export class AuthService {
     return orUnavailable(() => this.exchange(read.value, request));
   }
 
-  private async exchange(token: PresentedToken, request: RefreshRequest): Promise<Outcome<Refreshed>> {
+  private async exchange(presented: PresentedToken, request: RefreshRequest): Promise<Outcome<Refreshed>> {
     const { dryRun } = request;
     // Asked first: a rotation whose answer cannot be signed would cost the client a retry.
     this.mintFor(request).ready();
+    const located = await this.tokens.locate(presented);
+    if (!located.ok) return located;
+    const token = located.value;
     const flaw = await this.flawIn(request, token);
     if (flaw) return refuse('invalid_request', { flaws: [flaw] });
-    const turned = await (dryRun ? this.ratchet.foresee(token, request) : this.ratchet.turn(token, request));
-    return turned.ok ? this.issue(token, turned.value, request) : turned;
+    if (dryRun || token.used === false) {
+      const foreseen = await this.ratchet.foresee(token, request);
+      // Who may not refresh with it does not move it in either. If its session is not there, another request just did.
+      if (!foreseen.ok)
+        return !dryRun &&
+          foreseen.refusal.reason === 'unknown_session' &&
+          (await this.tokens.hasMovedIn(token))
+          ? this.exchange(presented, request)
+          : foreseen;
+      if (dryRun) return this.issue(token, foreseen.value, request);
+    }
+    const here = await this.tokens.moveIn(token);
+    const turned = await this.ratchet.turn(here, request);
+    return turned.ok ? this.issue(here, turned.value, request) : turned;
   }
 
   /**
@@ -101,7 +118,11 @@ export class AuthService {
   ): Outcome<Refreshed> {
     const { dryRun, scope, resources, presenter } = request;
     const { session } = snapshot;
-    const successor = { handle: token.handle, deadline: token.deadline, generation: turn.generation };
+    const successor = {
+      handle: token.handle,
+      deadline: seconds(session.expiresAt),
+      generation: turn.generation,
+    };
     const particulars = {
       ...(scope !== undefined && { scope }),
       ...(resources !== undefined && { resources }),

@@ -4,7 +4,7 @@ import { CONFIG } from '../config/config.module.js';
 import { refuse, type Flaw, type Outcome } from '../core/refusal.js';
 import { Clock } from './clock.js';
 import type { Turned } from './ratchet.js';
-import type { PresentedToken } from './refresh-tokens.js';
+import type { PresentedToken } from './presented-tokens.js';
 import { trySample } from './sample-tokens.js';
 import { DryRunMint } from './token-mint.js';
 

@@ -9,7 +9,7 @@ import { ClientStore } from '../store/client-store.js';
 import { SessionStore } from '../store/session-store.js';
 import { orUnavailable } from './or-unavailable.js';
 import { Ratchet, type Prospect, type Turned } from './ratchet.js';
-import { RefreshTokens } from './refresh-tokens.js';
+import { PresentedTokens } from './presented-tokens.js';
 
 /** An access token of this service, and its session. */
 export interface Introspected {
@@ -21,7 +21,7 @@ export interface Introspected {
 @Injectable()
 export class IntrospectionService {
   constructor(
-    private readonly tokens: RefreshTokens,
+    private readonly tokens: PresentedTokens,
     private readonly ratchet: Ratchet,
     private readonly store: SessionStore,
     private readonly clients: ClientStore,
@@ -48,8 +48,10 @@ export class IntrospectionService {
   async inspect(refreshToken: string): Promise<Outcome<Turned<Session>>> {
     const read = this.tokens.read(refreshToken);
     if (!read.ok) return read;
-    const token = read.value;
     return orUnavailable(async () => {
+      const located = await this.tokens.locate(read.value);
+      if (!located.ok) return located;
+      const token = located.value;
       const found = await this.store.find(token.sessionId);
       return this.ratchet.foresee(token, await this.entitled(found?.session));
     });

@@ -7,7 +7,7 @@ import { decide, disownsParent, type Turn } from '../core/rotation.js';
 import { isTouchDue, type Answered, type Session, type Snapshot } from '../core/session.js';
 import { SessionStore } from '../store/session-store.js';
 import { Unavailable } from '../core/unavailable.js';
-import type { PresentedToken } from './refresh-tokens.js';
+import type { PresentedToken } from './presented-tokens.js';
 
 /** A refresh that succeeded: how, and the session after it. */
 export interface Turned<Of extends Answered = Answered> {

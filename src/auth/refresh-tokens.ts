@@ -11,8 +11,8 @@ import {
 } from '../core/refresh-token.js';
 import { Clock } from './clock.js';
 
-/** A genuine refresh token and the session it is for. */
-export interface PresentedToken extends RefreshToken {
+/** A genuine refresh token of this service, and the session it is for. */
+export interface GenuineToken extends RefreshToken {
   readonly sessionId: string;
 }
 
@@ -37,7 +37,7 @@ export class RefreshTokens {
   ) {}
 
   /** Reads a token as it came; without any I/O. Refuses: missing_token, malformed_token, expired. */
-  read(text: string | undefined): Outcome<PresentedToken> {
+  read(text: string | undefined): Outcome<GenuineToken> {
     if (!text) return refuse('missing_token');
     const token = readRefreshToken(text, this.config.refreshTokenKeys);
     if (token === 'unknown_kid') this.warnOfKey(kidOf(text)!);

@@ -3,7 +3,7 @@ import { accept, refuse, type Outcome } from '../core/refusal.js';
 import { isBoundTo } from '../core/session.js';
 import { SessionStore } from '../store/session-store.js';
 import { orUnavailable } from './or-unavailable.js';
-import { RefreshTokens } from './refresh-tokens.js';
+import { PresentedTokens } from './presented-tokens.js';
 
 /** Whether a session was ended, and which it was. */
 export interface Revoked {
@@ -15,7 +15,7 @@ export interface Revoked {
 @Injectable()
 export class RevocationService {
   constructor(
-    private readonly tokens: RefreshTokens,
+    private readonly tokens: PresentedTokens,
     private readonly store: SessionStore,
   ) {}
 
@@ -28,8 +28,10 @@ export class RevocationService {
   async revoke(refreshToken: string | undefined, clientId?: string): Promise<Outcome<Revoked>> {
     const read = this.tokens.read(refreshToken);
     if (!read.ok) return accept({ ended: false });
-    const { sessionId } = read.value;
     return orUnavailable<Revoked>(async () => {
+      const located = await this.tokens.locate(read.value);
+      if (!located.ok) return accept({ ended: false });
+      const { sessionId } = located.value;
       if (clientId !== undefined) {
         const found = await this.store.find(sessionId);
         if (!found) return accept({ ended: false });
@@ -39,7 +41,10 @@ export class RevocationService {
           return refuse('wrong_client', { sessionId, detail, subject, clientId: owner, presenter: clientId });
         }
       }
-      return accept({ ended: (await this.store.revoke(sessionId, 'logout')) !== undefined, sessionId });
+      const ended = (await this.store.revoke(sessionId, 'logout')) !== undefined;
+      // A refresh that came at the same time has given the session another id.
+      if (!ended && (await this.tokens.hasMovedIn(located.value))) return this.revoke(refreshToken, clientId);
+      return accept({ ended, sessionId });
     });
   }
 }

@@ -2,7 +2,7 @@ import { accept, refuse, type Outcome, type RefusalReason } from '../core/refusa
 import { newHandle, sessionIdOf } from '../core/refresh-token.js';
 import type { Session } from '../core/session.js';
 import type { Turned } from './ratchet.js';
-import type { PresentedToken } from './refresh-tokens.js';
+import type { PresentedToken } from './presented-tokens.js';
 
 /** The sample token that a dry run accepts. */
 export const ACCEPTED_SAMPLE = 'abc123.def456';
@@ -58,9 +58,8 @@ function sampleRefresh(now: Date): { token: PresentedToken; turned: Turned } {
     dpopJkt: null,
     extras: {},
   };
-  const deadline = Math.floor(inAnHour.getTime() / 1000);
   return {
-    token: { handle, generation: 0, deadline, sessionId: session.id },
+    token: { handle, generation: 0, sessionId: session.id },
     turned: { turn: { kind: 'rotate', generation: 1 }, snapshot: { session, now } },
   };
 }

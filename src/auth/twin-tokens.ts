@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { accept, refuse, type Flaw, type Outcome } from '../core/refusal.js';
 import { isLive, type Snapshot } from '../core/session.js';
 import { SessionStore } from '../store/session-store.js';
-import { RefreshTokens, type PresentedToken } from './refresh-tokens.js';
+import { PresentedTokens, type PresentedToken } from './presented-tokens.js';
 
 const OF_SEVERAL_PEOPLE: Flaw = {
   in: 'cookie',
@@ -16,17 +16,17 @@ const OF_SEVERAL_PEOPLE: Flaw = {
 @Injectable()
 export class TwinTokens {
   constructor(
-    private readonly tokens: RefreshTokens,
+    private readonly tokens: PresentedTokens,
     private readonly store: SessionStore,
   ) {}
 
   /**
    * The one that is meant: the newest of a session; of several sessions of one person that live, the newest. Refuses as
-   * RefreshTokens does if none is genuine, and invalid_request if several people's sessions live: whoever tosses a
+   * PresentedTokens does if none is genuine, and invalid_request if several people's sessions live: whoever tosses a
    * token of his own in would have others act in his name. Throws Unavailable.
    */
   async choose(texts: readonly string[]): Promise<Outcome<PresentedToken>> {
-    const read = texts.map((text) => this.tokens.read(text));
+    const read = await Promise.all(texts.map((text) => this.readOne(text)));
     const bySession = new Map<string, PresentedToken>();
     for (const { value } of read.filter((outcome) => outcome.ok)) {
       const known = bySession.get(value.sessionId);
@@ -40,6 +40,11 @@ export class TwinTokens {
       return refuse('invalid_request', { flaws: [OF_SEVERAL_PEOPLE] });
     const [newest] = live.toSorted((a, b) => b.session.createdAt.getTime() - a.session.createdAt.getTime());
     return accept(bySession.get(newest?.session.id ?? '') ?? first);
+  }
+
+  private async readOne(text: string): Promise<Outcome<PresentedToken>> {
+    const read = this.tokens.read(text);
+    return read.ok ? this.tokens.locate(read.value) : read;
   }
 
   private async liveOf(sessionIds: readonly string[]): Promise<Snapshot[]> {

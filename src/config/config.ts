@@ -47,8 +47,6 @@ export interface Config {
     readonly perAddress: number;
     readonly perSession: number;
     readonly wrongServiceKeys: number;
-    /** What an address may present, on the lanes of digests, that turns out to be no token. */
-    readonly unknownTokens: number;
     /** Where they are counted: in each process, or in the database for all replicas. */
     readonly store: 'memory' | 'postgresql';
   };

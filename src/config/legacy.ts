@@ -8,11 +8,8 @@ import { firstTwice, splitOnce } from './text.js';
 export interface LegacyConfig {
   /** The lanes on which its refresh tokens are recognised, closed ones too. */
   readonly lanes: readonly OpenLane[];
-  /** The cookies that it kept them in. */
-  readonly cookies: readonly string[];
 }
 
-const COOKIE_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const AN_EXAMPLE = 'sha256@2027-03-01';
 const PEM_PUBLIC_KEY = /-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----/gs;
@@ -36,10 +33,7 @@ export function readLegacy(settings: Settings): LegacyConfig {
     if (lane.split(' and ').some((each) => settings.faults(each))) return [];
     return settings.mistake('LEGACY_TOKENS', `opens ${name}, for which ${lane} must be set`, []);
   });
-  const cookies = settings.list('LEGACY_COOKIES', (name) =>
-    COOKIE_NAME.test(name) ? { value: name } : { mistake: `"${name}" is not the name of a cookie` },
-  );
-  return { lanes, cookies };
+  return { lanes };
 }
 
 function readLane(item: string): { value: { name: LegacyLaneName; closesAt: Date } } | { mistake: string } {

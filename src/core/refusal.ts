@@ -40,6 +40,11 @@ export type RefusalReason =
 export type RefusalDetail =
   | TokenFlaw
   | UnavailablePart
+  /**
+   * A token of another system (LEGACY_TOKENS): none of that kind was imported; or it says itself that it has expired.
+   */
+  | 'legacy_unknown'
+  | 'legacy_expired'
   /** expired: which of its deadlines the session is past. */
   | 'absolute_deadline'
   | 'idle_deadline'

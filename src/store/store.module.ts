@@ -7,11 +7,13 @@ import { ClientStore } from './client-store.js';
 import { Database } from './database/database.js';
 import { PrismaBulkRevocations } from './prisma/prisma-bulk-revocations.js';
 import { PrismaClientStore } from './prisma/prisma-client-store.js';
+import { PrismaLegacyTokens } from './prisma/prisma-legacy-tokens.js';
 import { PrismaRateCounts } from './prisma/prisma-rate-counts.js';
 import { PrismaSessionRegistry } from './prisma/prisma-session-registry.js';
 import { PrismaSessionStore } from './prisma/prisma-session-store.js';
 import { PrismaSigningKeyStore } from './prisma/prisma-signing-key-store.js';
 import { PrismaUsedJtis } from './prisma/prisma-used-jtis.js';
+import { LegacyTokens } from './legacy-tokens.js';
 import { PrimaryRateCounts } from './primary-rate-counts.js';
 import { RateCounts } from './rate-counts.js';
 import { SessionRegistry } from './session-registry.js';
@@ -41,6 +43,7 @@ import { prepareSchema } from './database/schema-check.js';
     { provide: SigningKeyStore, useClass: PrismaSigningKeyStore },
     { provide: ClientStore, useClass: PrismaClientStore },
     { provide: UsedJtis, useClass: PrismaUsedJtis },
+    { provide: LegacyTokens, useClass: PrismaLegacyTokens },
     {
       provide: RateCounts,
       inject: [Database, CONFIG],
@@ -56,6 +59,7 @@ import { prepareSchema } from './database/schema-check.js';
     SigningKeyStore,
     ClientStore,
     UsedJtis,
+    LegacyTokens,
     RateCounts,
   ],
 })

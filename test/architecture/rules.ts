@@ -14,6 +14,8 @@ const ROOTS = [
   'serve.ts',
   'welcome.ts',
   'withdraw-key.ts',
+  'import.ts',
+  'import.ts',
 ];
 /** What only the store may know. */
 const DATABASE_PACKAGES = /^(@prisma\/|@electric-sql\/|pg(-.*)?$|pglite-prisma-adapter$|prisma(\/|$))/;

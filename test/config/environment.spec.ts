@@ -51,7 +51,6 @@ describe('a newcomer who sets nothing', () => {
         perAddress: 600,
         perSession: 120,
         wrongServiceKeys: 30,
-        unknownTokens: 30,
         store: 'memory',
       },
       logLevel: 'info',

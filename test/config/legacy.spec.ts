@@ -18,20 +18,18 @@ function keysOf(environment: Environment): Buffer[] {
 
 describe('who moves in', () => {
   test('has nothing to set, and then no lane is open', () => {
-    expect(read({}).legacy).toEqual({ lanes: [], cookies: [] });
+    expect(read({}).legacy).toEqual({ lanes: [] });
   });
 
   test('opens lanes, each until a day of its own', () => {
     const { legacy } = read({
       LEGACY_TOKENS: 'sha256@2027-03-01, sha256x2@2027-04-01',
-      LEGACY_COOKIES: '__Secure-better-auth.session_token,sid',
     });
     expect(legacy).toEqual({
       lanes: [
         { lane: { name: 'sha256' }, closesAt: new Date('2027-03-01T00:00:00Z') },
         { lane: { name: 'sha256x2' }, closesAt: new Date('2027-04-01T00:00:00Z') },
       ],
-      cookies: ['__Secure-better-auth.session_token', 'sid'],
     });
   });
 
@@ -94,7 +92,6 @@ describe('who moves in', () => {
     [{ ...JWT, LEGACY_JWT: 'RS256:sid' }, /^LEGACY_JWT_KEYS: must be PEM public keys for RS256$/],
     [{ ...JWT, LEGACY_JWT: 'RS256:sid', LEGACY_JWT_KEYS: EC_PEM }, /must be PEM public keys for RS256/],
     [{ ...JWT, LEGACY_JWT: 'HS256:sid', LEGACY_JWT_KEYS: 'a,base64:!' }, /secret 2 is not base64/],
-    [{ LEGACY_COOKIES: 'a=b' }, /"a=b" is not the name of a cookie/],
   ])('is told what is wrong with %j', (environment, sentence) => {
     const all = mistakesOf(environment);
     expect(all).toEqual([expect.stringMatching(sentence)]);

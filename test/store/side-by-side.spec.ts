@@ -122,7 +122,7 @@ describe('a row that replicas of this release and of the one before turn by turn
           );
           const token = good[roll % good.length]!;
           const outcome = await ratchet.turn(
-            { handle: Buffer.alloc(16), deadline: 0, generation: token, sessionId: id },
+            { handle: Buffer.alloc(16), generation: token, sessionId: id },
             { mode: 'rotate' },
           );
           if (outcome.ok && outcome.value.turn.kind === 'recover') turned.recovered++;
@@ -166,7 +166,7 @@ describe('sessions that are refreshed while their table is migrated', () => {
       const ratchet = ratchetWith({ grace: 1, recovery: RECOVERY }, store);
       const windowIsOver = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
       const turn = async (id: string, generation: number): Promise<number> => {
-        const token = { handle: Buffer.alloc(16), deadline: 0, generation, sessionId: id };
+        const token = { handle: Buffer.alloc(16), generation, sessionId: id };
         const outcome = await ratchet.turn(token, { mode: 'rotate' });
         if (!outcome.ok) throw new Error(outcome.refusal.reason);
         return outcome.value.turn.generation;

@@ -91,6 +91,8 @@ export class PrismaSessionRegistry extends SessionRegistry {
           DELETE FROM sessions USING page WHERE sessions.id = page.id
             AND LEAST(expires_at, idle_expires_at) < now() - interval '1 day'
           RETURNING sessions.id
+        ), legacy AS (
+          DELETE FROM legacy_tokens USING gone WHERE legacy_tokens.session_id = gone.id
         )
         SELECT (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last, (SELECT count(*)::int FROM gone) AS deleted`,
     );

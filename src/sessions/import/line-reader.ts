@@ -1,0 +1,191 @@
+import { hash } from 'node:crypto';
+import type { Config } from '../../config/config.js';
+import { jwtIdentity } from '../../core/legacy-jwt.js';
+import { legacyLookup, placeholderId } from '../../core/legacy-token.js';
+import { supabaseToken } from '../../core/supabase-token.js';
+import { SCOPE } from '../../core/scope.js';
+import { likelyName } from '../../config/likely-name.js';
+import { isStorable } from '../../http/validation/storable.js';
+import { readTimestamp } from '../../http/validation/timestamp.js';
+import type { ImportedSession } from '../../store/session-import.js';
+import { mistakeIn } from '../session-claims.js';
+
+/** The client id of sessions whose line names none. */
+export const IMPORTED = 'import';
+
+type Json = Readonly<Record<string, unknown>>;
+/** Gives what a member is taken for, or, as an Error, what is wrong with it. */
+type Member<T> = (value: unknown) => T | Error;
+
+const SINGLE_LINE = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
+const MEMBERS = [
+  ...['lookup', 'subject', 'clientId', 'scope', 'audience', 'claims', 'device', 'amr', 'acr'],
+  ...['authTime', 'createdAt', 'expiresAt', 'idleExpiresAt', 'extras'],
+];
+
+/**
+ * Reads a line of an import. Written by hand, since a line a time through class-validator is as slow as what it is to be
+ * written to.
+ *
+ * @param now by this machine's clock: what has ended is not taken in
+ * @returns the session, or all that is wrong with the line, in sentences that quote no value
+ */
+export function readLine(
+  text: string,
+  { lifetimes }: Pick<Config, 'lifetimes'>,
+  now: Date,
+): ImportedSession | readonly string[] {
+  let line: unknown;
+  try {
+    line = JSON.parse(text);
+  } catch {
+    return ['the line is not JSON'];
+  }
+  if (!isObject(line)) return ['the line is not an object'];
+  const mistakes: string[] = [];
+  const read = <T>(name: string, member: Member<T>, otherwise: T): T => {
+    const value = line[name];
+    if (value === undefined || value === null) return otherwise;
+    const result = member(value);
+    if (!(result instanceof Error)) return result;
+    mistakes.push(`${name} ${result.message}`);
+    return otherwise;
+  };
+  for (const name of Object.keys(line)) if (!MEMBERS.includes(name)) mistakes.push(unknown(name));
+  for (const name of ['lookup', 'subject'])
+    if (line[name] === undefined || line[name] === null) mistakes.push(`${name} is missing`);
+
+  const createdAt = read('createdAt', time, null);
+  const expiresAt = read('expiresAt', time, null);
+  const idleExpiresAt = read('idleExpiresAt', time, null);
+  for (const [name, deadline] of Object.entries({ expiresAt, idleExpiresAt }))
+    if (deadline !== null && new Date(deadline) <= now)
+      mistakes.push(`${name} is in the past: the session has ended`);
+  if (createdAt !== null && new Date(createdAt).getTime() > now.getTime() + 600_000)
+    mistakes.push('createdAt is in the future');
+
+  const found = read('lookup', lookup, Buffer.alloc(0));
+  const session: ImportedSession = {
+    id: placeholderId(found),
+    lookup: found.toString('hex'),
+    subject: read('subject', singleLine, ''),
+    clientId: read('clientId', singleLine, IMPORTED),
+    scope: read('scope', scope, null),
+    audience: read('audience', texts, []),
+    claims: read('claims', claims, {}),
+    device: read('device', singleLine, null),
+    amr: read('amr', texts, []),
+    acr: read('acr', singleLine, null),
+    authTime: read('authTime', time, null),
+    createdAt,
+    expiresAt,
+    idleExpiresAt,
+    maxTtl: lifetimes.max,
+    idleTtl: lifetimes.idle,
+    accessTokenTtl: lifetimes.accessToken,
+    extras: read('extras', object, {}),
+  };
+  return mistakes.length > 0 ? mistakes : session;
+}
+
+function unknown(name: string): string {
+  const shown = /^[\w-]{1,40}$/.test(name) ? name : 'a member';
+  const meant = likelyName(shown, MEMBERS);
+  return `${shown} is not known${meant === undefined ? '' : `; did you mean ${meant}?`}`;
+}
+
+const LOOKUPS: Readonly<Record<string, Member<Buffer>>> = {
+  token: (value) => tokenLookup('sha256', value),
+  'better-auth': (value) => tokenLookup('better-auth', value),
+  sha256: (value) => digestLookup('sha256', digestOf(value)),
+  sha256x2: (value) => digestLookup('sha256x2', digestOf(value)),
+  hydra: (value) =>
+    typeof value === 'string' && /^[A-Za-z0-9_-]{43}$/.test(value)
+      ? legacyLookup('hydra', Buffer.from(value))
+      : new Error('must be the 43 characters of a signature'),
+  jwt: (value) => {
+    const claims = isObject(value) ? Object.entries(value) : [];
+    const areNames = claims.every(
+      ([, each]) => (typeof each === 'string' && each !== '') || Number.isSafeInteger(each),
+    );
+    return claims.length > 0 && areNames
+      ? legacyLookup('jwt', jwtIdentity(claims as [string, string | number][]))
+      : new Error('must have the claims that LEGACY_JWT names, such as {"sid": "..."}');
+  },
+  supabase: (value) => {
+    const { session, key, counter } = isObject(value) ? value : {};
+    const isKey = typeof key === 'string' && Buffer.from(key, 'base64').length === 32;
+    const isSession =
+      typeof session === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(session);
+    if (!isKey || !isSession || !Number.isSafeInteger(counter) || Number(counter) < 0)
+      return new Error('must have session, a UUID; key, 32 bytes in Base64, not encrypted; and counter');
+    return digestLookup(
+      'sha256',
+      hash('sha256', supabaseToken({ session, key, counter: Number(counter) }), 'buffer'),
+    );
+  },
+};
+
+function tokenLookup(lane: 'sha256' | 'better-auth', token: unknown): Buffer | Error {
+  return typeof token === 'string' && token.length > 0 && token.length <= 16_384
+    ? legacyLookup(lane, hash('sha256', token, 'buffer'))
+    : new Error('must be the token as it was given out, or as it is stored');
+}
+
+function digestLookup(lane: 'sha256' | 'sha256x2', digest: Buffer | undefined): Buffer | Error {
+  return digest ? legacyLookup(lane, digest) : new Error('must be 32 bytes, in hexadecimal or base64url');
+}
+
+function lookup(value: unknown): Buffer | Error {
+  const [[lane, identity] = [], ...more] = isObject(value) ? Object.entries(value) : [];
+  const member = lane !== undefined && Object.hasOwn(LOOKUPS, lane) ? LOOKUPS[lane] : undefined;
+  if (!member || more.length > 0)
+    return new Error(`must have one member of ${Object.keys(LOOKUPS).join(', ')}`);
+  const result = member(identity);
+  return result instanceof Error ? new Error(`${lane}: ${result.message}`) : result;
+}
+
+function digestOf(value: unknown): Buffer | undefined {
+  if (typeof value !== 'string') return undefined;
+  if (/^[0-9a-f]{64}$/i.test(value)) return Buffer.from(value, 'hex');
+  return /^[A-Za-z0-9_-]{43}$/.test(value) ? Buffer.from(value, 'base64url') : undefined;
+}
+
+function singleLine(value: unknown): string | Error {
+  return typeof value === 'string' && SINGLE_LINE.test(value)
+    ? value
+    : new Error('must be a text of one line, of 1 to 255 characters');
+}
+
+function scope(value: unknown): string | Error {
+  return typeof value === 'string' && value.length <= 2048 && SCOPE.test(value)
+    ? value
+    : new Error('must be values separated by single spaces');
+}
+
+function texts(value: unknown): string[] | Error {
+  return Array.isArray(value) &&
+    value.length <= 16 &&
+    value.every((each) => !(singleLine(each) instanceof Error))
+    ? (value as string[])
+    : new Error('must be at most 16 texts of one line');
+}
+
+function claims(value: unknown): Json | Error {
+  const mistake = mistakeIn(value);
+  return mistake === undefined ? (value as Json) : new Error(mistake.replace(/^claims /, ''));
+}
+
+function object(value: unknown): Json | Error {
+  return isObject(value) && isStorable(value) ? value : new Error('must be an object');
+}
+
+function time(value: unknown): string | Error {
+  return readTimestamp(value)
+    ? (value as string)
+    : new Error('must be a time as in RFC 3339, such as 2026-01-31T09:30:00Z');
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,26 @@
+/** What the database knows of a token of another system. */
+export interface KnownLegacyToken {
+  /** The session that it is of. */
+  readonly sessionId: string;
+  /** Whether it has been used: the session's id is then the one that follows from the token that was. */
+  readonly used: boolean;
+}
+
+/** The refresh tokens that sessions were imported with. */
+export abstract class LegacyTokens {
+  /**
+   * Finds the token that was imported under one of `lookups`; undefined if none was.
+   *
+   * @throws Unavailable if the database does not answer in time
+   */
+  abstract find(lookups: readonly Buffer[]): Promise<KnownLegacyToken | undefined>;
+
+  /**
+   * Uses it for the first time: gives its session the id that follows from the token, which is known from now on. Of several
+   * that do it at once, one does; the others are given what it has done.
+   *
+   * @returns as find
+   * @throws Unavailable if the database does not answer in time
+   */
+  abstract use(lookups: readonly Buffer[], sessionId: string): Promise<KnownLegacyToken | undefined>;
+}
