@@ -24,7 +24,7 @@ const REFRESH = '__Host-refresh_token';
  * @param build what npm is to do before it is started: the arguments of each call
  * @param start the arguments that Node is started with, for a port; and `env`, the environment, beside that of the service
  * @param ready what it prints when it listens
- * @param more tests of its own, which are given its URL
+ * @param more tests of its own, which are given functions: `url`, its own; `startApp`, with other settings; `open`, a session
  */
 export function testRenderingApp(
   name,
@@ -69,7 +69,7 @@ export function testRenderingApp(
     });
     afterEach(() => context.close());
 
-    async function startApp() {
+    async function startApp(settings = {}) {
       const port = await freePort();
       const child = spawn(process.execPath, start(port), {
         cwd: folder,
@@ -80,14 +80,20 @@ export function testRenderingApp(
           ISSUER,
           AUDIENCE,
           ...env(port),
+          ...settings,
         },
-        stdio: ['ignore', 'pipe', 'inherit'],
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      let said = '';
+      child.stderr.on('data', (chunk) => {
+        said += chunk;
+        process.stderr.write(chunk);
       });
       const abandon = () => child.kill('SIGKILL');
       process.once('exit', abandon);
       await new Promise((resolve, reject) => {
         child.stdout.on('data', (chunk) => String(chunk).includes(ready) && resolve());
-        child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`)));
+        child.once('exit', (code) => reject(new Error(`${name} ended with ${code}: ${said}`)));
       });
       const stop = async () => {
         process.off('exit', abandon);
@@ -96,7 +102,7 @@ export function testRenderingApp(
         await once(child, 'exit');
       };
       // Secure cookies are kept over plain HTTP from localhost.
-      return { url: `http://localhost:${port}`, stop };
+      return { url: `http://localhost:${port}`, said: () => said, stop };
     }
 
     async function signIn(tab = page) {
@@ -118,6 +124,12 @@ export function testRenderingApp(
 
     const refreshesOf = async ({ sid }) =>
       (await service.log()).filter(({ path, sessionId }) => path === '/auth/refresh' && sessionId === sid);
+
+    /** A session, as a login backend would open it; `accessToken` and `refreshToken`. */
+    async function open(lifetimes = {}) {
+      const body = JSON.stringify({ subject: 'ada', claims: { name: 'Ada Lovelace' }, lifetimes });
+      return (await call('/sessions', { method: 'POST', body })).json();
+    }
 
     async function session({ sid }) {
       const { status, generation, revokedBy } = await (await call(`/sessions/${sid}`)).json();
@@ -210,6 +222,29 @@ export function testRenderingApp(
       assert.deepEqual(await session(claims), { status: 'active', generation: 1 });
     });
 
+    it('two who ask at once are not taken for each other', async () => {
+      const people = [await open(), await open()];
+      const asked = Array.from({ length: 10 }, (_, at) => people[at % 2]);
+      const answers = await Promise.all(
+        asked.map(async ({ refreshToken }) => {
+          const headers = { cookie: `${REFRESH}=${refreshToken}` };
+          return (await fetch(`${url}/api/me`, { headers })).json();
+        }),
+      );
+      assert.deepEqual(
+        answers.map(({ sid }) => sid),
+        asked.map((opened) => opened.session.id),
+      );
+    });
+
+    it('what is rendered for somebody is kept by no cache, be it renewed on the way or not', async () => {
+      await signIn();
+      const renderedAgain = async () => (await page.reload()).headers()['cache-control'];
+      assert.match(await renderedAgain(), /^private,.*no-store/);
+      await expire();
+      assert.match(await renderedAgain(), /^private,.*no-store/);
+    });
+
     it('an answer of the service that is lost is asked for again, in the same notch', async () => {
       const claims = await signIn();
       await expire();
@@ -267,10 +302,41 @@ export function testRenderingApp(
       assert.equal((await session(claims)).status, 'active');
     });
 
+    it('a service that stops in the midst of an answer is not waited for for ever, and nobody is signed out', async () => {
+      const claims = await signIn();
+      const held = await cookie(REFRESH);
+      await expire();
+      link.answer('/auth/refresh', 'HTTP/1.1 200 OK\r\ncontent-length: 400\r\n\r\n{"acc');
+
+      const response = await page.reload();
+
+      assert.deepEqual([response.status(), response.headers()['retry-after']], [503, '1']);
+      assert.equal((await cookie(REFRESH)).value, held.value);
+      await dashboard().waitFor();
+      assert.equal((await session(claims)).status, 'active');
+    });
+
+    it('a 401 that does not say that the session is over signs nobody out', async () => {
+      const claims = await signIn();
+      await expire();
+      for (const [body, status] of [
+        ['Who are you?', 503],
+        ['{"error":"login_required"}', 503],
+        ['{"code":"WRONG_CLIENT","message":"The refresh token belongs to another client"}', 500],
+      ]) {
+        const head = `HTTP/1.1 401 Unauthorized\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`;
+        link.answer('/auth/refresh', head + body);
+        const response = await context.request.get(`${url}/dashboard`);
+        assert.deepEqual([response.status(), response.url()], [status, `${url}/dashboard`]);
+        assert.equal(response.headersArray().filter(({ name }) => name === 'set-cookie').length, 0);
+      }
+      await page.reload();
+      await dashboard().waitFor();
+      assert.equal((await session(claims)).status, 'active');
+    });
+
     it('an access token that soon expires is good enough while there is no other', async () => {
-      const body = { subject: 'ada', claims: { name: 'Ada Lovelace' }, lifetimes: { accessToken: 50 } };
-      const response = await call('/sessions', { method: 'POST', body: JSON.stringify(body) });
-      const { session: opened, accessToken, refreshToken } = await response.json();
+      const { session: opened, accessToken, refreshToken } = await open({ accessToken: 50 });
       const how = { domain: 'localhost', path: '/', secure: true };
       await context.addCookies([
         { name: ACCESS, value: accessToken, ...how },
@@ -319,6 +385,8 @@ export function testRenderingApp(
       await page.getByText(`Trying again in ${seconds} seconds.`).waitFor();
       assert.equal(await page.locator('meta[http-equiv="refresh"]').getAttribute('content'), String(seconds));
       assert.equal((await cookie(REFRESH)).value, refreshToken);
+      // The test has asked LIMIT times, the app once.
+      assert.equal((await refreshesOf(claims)).length, LIMIT + 1);
       assert.equal((await session(claims)).status, 'active');
     });
 
@@ -350,6 +418,9 @@ export function testRenderingApp(
 
     it('a logout that the service cannot take does not look like one', async () => {
       const claims = await signIn();
+      await page.getByRole('link', { name: 'Berth C1' }).click();
+      await page.getByText('Santa Clara from Vigo').waitFor();
+      await page.waitForLoadState('networkidle');
       await expire();
       await database.stop();
       try {
@@ -364,6 +435,6 @@ export function testRenderingApp(
       assert.equal((await session(claims)).revokedBy, 'logout');
     });
 
-    more(() => url);
+    more({ url: () => url, startApp, open });
   });
 }

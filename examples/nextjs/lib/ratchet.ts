@@ -5,6 +5,12 @@ const { RATCHET_URL = 'http://127.0.0.1:3000', SERVICE_KEY = '' } = process.env;
 // The service's own settings of these names, if it has any.
 const { ISSUER = RATCHET_URL, AUDIENCE = ISSUER } = process.env;
 
+/** For how long a page waits for the service, in milliseconds. */
+const PATIENCE = 5_000;
+
+/** The codes of the 401s that say that a session is over. */
+const OVER = ['MISSING_TOKEN', 'MALFORMED_TOKEN', 'UNKNOWN_SESSION', 'EXPIRED', 'REVOKED', 'REUSED'];
+
 /** An access token and the refresh token that comes with it. */
 export interface Tokens {
   accessToken: string;
@@ -46,11 +52,8 @@ export function refresh(refreshToken: string, forwardedFor: string | null): Prom
 }
 
 async function exchange(refreshToken: string, forwardedFor: string | null): Promise<Tokens | undefined> {
-  // A lost answer is asked for again at once: the service may have rotated, and gives the very same successor.
-  const ask = () => post('/auth/refresh', { refreshToken }, forwarding(forwardedFor));
-  const response = await ask().catch(ask);
-  if (response.status === 401) return undefined;
-  return (await bodyOf(response)) as Tokens;
+  const answer = await post('/auth/refresh', { refreshToken }, forwarding(forwardedFor), 2);
+  return answer.status === 401 && OVER.includes(answer.body.code ?? '') ? undefined : tokensOf(answer);
 }
 
 /**
@@ -59,7 +62,8 @@ async function exchange(refreshToken: string, forwardedFor: string | null): Prom
  * @throws Unavailable if it could not be ended: it lives, and the page must not say that it does not
  */
 export async function endSession(refreshToken: string, forwardedFor: string | null): Promise<void> {
-  await bodyOf(await post('/auth/logout', { refreshToken }, forwarding(forwardedFor)));
+  const answer = await post('/auth/logout', { refreshToken }, forwarding(forwardedFor), 2);
+  if (answer.status !== 204) throw mistake(answer);
 }
 
 /**
@@ -68,8 +72,8 @@ export async function endSession(refreshToken: string, forwardedFor: string | nu
  * @throws Unavailable
  */
 export async function openSession(subject: string, claims: { name: string }): Promise<Tokens> {
-  const response = await post('/sessions', { subject, claims }, { authorization: `Bearer ${SERVICE_KEY}` });
-  return (await bodyOf(response)) as Tokens;
+  const headers = { authorization: `Bearer ${SERVICE_KEY}` };
+  return tokensOf(await post('/sessions', { subject, claims }, headers));
 }
 
 const keys = createRemoteJWKSet(new URL('/.well-known/jwks.json', RATCHET_URL));
@@ -96,26 +100,58 @@ export async function verify(accessToken: string): Promise<Claims | undefined> {
   }
 }
 
-async function post(path: string, body: object, headers: Record<string, string>): Promise<Response> {
+interface Answer {
+  status: number;
+  body: Partial<Tokens> & { code?: string; message?: string };
+}
+
+/**
+ * The service's answer, whole.
+ *
+ * @param tries how often it is asked if its answer is lost: it may have rotated, and gives the very same successor then
+ * @throws Unavailable
+ */
+async function post(path: string, body: object, headers: Record<string, string>, tries = 1): Promise<Answer> {
+  const signal = AbortSignal.timeout(PATIENCE);
+  let response, text;
   try {
-    return await fetch(RATCHET_URL + path, {
+    response = await fetch(RATCHET_URL + path, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify(body),
       cache: 'no-store',
-      signal: AbortSignal.timeout(5_000),
+      signal,
     });
+    text = await response.text();
   } catch {
+    if (tries > 1 && !signal.aborted) return post(path, body, headers, tries - 1);
     throw new Unavailable(1);
+  }
+  const { status } = response;
+  const answer = { status, body: status === 204 ? {} : parse(text) };
+  // Without a code it is not the service's: a gateway's page, say, whose 401 says nothing of the session.
+  if (status >= 500 || [408, 429].includes(status) || (!response.ok && answer.body.code === undefined))
+    throw new Unavailable(Number(response.headers.get('retry-after')) || 1);
+  return answer;
+}
+
+function parse(text: string): Answer['body'] {
+  try {
+    return Object(JSON.parse(text));
+  } catch {
+    return {};
   }
 }
 
-/** The answer's body, unless it is one that says no. */
-async function bodyOf(response: Response): Promise<unknown> {
-  if (response.status >= 500 || [408, 429].includes(response.status))
-    throw new Unavailable(Number(response.headers.get('retry-after')) || 1);
-  if (!response.ok) throw new Error(`${response.url}: ${response.status} ${await response.text()}`);
-  return response.status === 204 ? undefined : response.json();
+function tokensOf(answer: Answer): Tokens {
+  const { accessToken, refreshToken } = answer.body;
+  if (!accessToken || !refreshToken) throw mistake(answer);
+  return { accessToken, refreshToken };
+}
+
+/** A request that is wrong stays wrong: the code or a setting must be mended. */
+function mistake({ status, body: { code, message } }: Answer): Error {
+  return new Error(`The service answered ${status} ${code}: ${message}`);
 }
 
 function forwarding(forwardedFor: string | null): Record<string, string> {

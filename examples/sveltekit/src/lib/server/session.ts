@@ -37,9 +37,8 @@ export function userOf(event: RequestEvent): Claims {
 }
 
 /** The same, for pages that anybody sees; undefined if nobody is signed in. */
-export function maybeUserOf({ locals: { user, askAgainIn }, setHeaders }: RequestEvent): Claims | undefined {
+export function maybeUserOf({ locals: { user, askAgainIn } }: RequestEvent): Claims | undefined {
   if (askAgainIn === undefined) return user;
-  setHeaders({ 'retry-after': String(askAgainIn) });
   error(503, { message: 'The sign-in service does not answer just now.', askAgainIn });
 }
 
