@@ -6,7 +6,6 @@ import { testRenderingApp } from '../rendering-app.mjs';
 testRenderingApp('a SvelteKit app that renders on the server', {
   folder: fileURLToPath(new URL('.', import.meta.url)),
   build: [
-    ['ci', '--no-audit', '--no-fund'],
     ['run', 'check'],
     ['run', 'build'],
   ],
