@@ -214,6 +214,23 @@ describe('the page of the example', { timeout: 240_000 }, () => {
     assert.deepEqual(await session(claims), { status: 'active', generation: 1 });
   });
 
+  it('a 401 of a gateway in between signs nobody out', async () => {
+    await signIn();
+    const claims = deny();
+    await page.route(
+      `${link.url}/auth/refresh`,
+      (route) =>
+        route.fulfill({
+          status: 401,
+          headers: { 'access-control-allow-origin': url, 'access-control-allow-credentials': 'true' },
+          body: '<h1>401 Authorization Required</h1>',
+        }),
+      { times: 1 },
+    );
+    await ask(page, 10);
+    assert.deepEqual(await session(claims), { status: 'active', generation: 1 });
+  });
+
   it('while the database is down nobody is signed out, and when it is back the page goes on by itself', async () => {
     await signIn();
     const claims = deny();

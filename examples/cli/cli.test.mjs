@@ -125,6 +125,18 @@ describe('the command-line tool', { timeout: 120_000 }, () => {
     assert.deepEqual(await session(before), { status: 'active', generation: 1 });
   });
 
+  it('a 401 of a gateway in between signs nobody out', async () => {
+    const before = await kept();
+    const body = '<h1>401 Authorization Required</h1>';
+    link.answer(
+      '/auth/refresh',
+      `HTTP/1.1 401 Unauthorized\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    assert.equal((await harbour('whoami', '--fresh')).status, 75);
+    assert.deepEqual(await kept(), before);
+    assert.deepEqual(await harbour('whoami', '--fresh'), { status: 0, said: 'ada' });
+  });
+
   it('whoever refreshes too often is told when to try again, and stays signed in', async () => {
     const { refreshToken } = await kept();
     let answer;

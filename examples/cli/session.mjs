@@ -20,6 +20,9 @@ export class UnreadableFile extends Error {
   name = 'UnreadableFile';
 }
 
+/** The codes that say that the session is over. A 401 without one is a gateway's in between, and says nothing of it. */
+const OVER = new Set(['MISSING_TOKEN', 'MALFORMED_TOKEN', 'UNKNOWN_SESSION', 'EXPIRED', 'REVOKED', 'REUSED']);
+
 /** An access token that lives for less than this is renewed before it is used, in milliseconds. */
 const MARGIN = 30_000;
 
@@ -83,11 +86,11 @@ export class Session {
   async #refresh(refreshToken) {
     const response = await this.#post('/auth/refresh', refreshToken);
     const body = await response.json().catch(() => undefined);
-    if (response.status === 401) {
+    if (response.status === 401 && OVER.has(body?.code)) {
       await rm(this.#file, { force: true });
       throw new SignedOut(`the session is over (${body?.code})`);
     }
-    // 429, 503, a proxy's page: nothing that says that the session is over. Nor is a 200 whose end was lost.
+    // 429, 503, a proxy's page or its 401: nothing that says that the session is over. Nor is a 200 whose end was lost.
     if (!response.ok || !body?.refreshToken || !body.accessToken) {
       const wait = response.headers.get('retry-after');
       throw new TryAgain(`the service answered ${response.status}${wait ? `; again in ${wait} s` : ''}`);

@@ -2,7 +2,10 @@
 //
 // The refresh token is an HttpOnly cookie, which no script sees. The access token lives in this module's memory and
 // nowhere else: a reload gets another with the cookie. Requests of one tab share one refresh; tabs take turns, and what
-// one of them gets, all have. Only a 401 of the service signs anybody out.
+// one of them gets, all have. Only a 401 of the service itself signs anybody out.
+
+/** The codes that say that the session is over. A 401 without one is a gateway's in between, and says nothing of it. */
+const OVER = new Set(['MISSING_TOKEN', 'MALFORMED_TOKEN', 'UNKNOWN_SESSION', 'EXPIRED', 'REVOKED', 'REUSED']);
 
 /** The service cannot answer just now. Nobody is signed out: the same call will succeed later. */
 export class Unavailable extends Error {
@@ -178,9 +181,9 @@ export class Session extends EventTarget {
     }
     if (response.ok) return body;
     const code = body?.code ?? response.status;
-    if (response.status === 401) throw this.#end(code);
+    if (response.status === 401 && OVER.has(code)) throw this.#end(code);
     // A request that is wrong stays wrong. It is no reason to sign anybody out: the code or a setting must be mended.
-    if (response.status < 500 && ![408, 429].includes(response.status))
+    if (response.status < 500 && ![401, 408, 429].includes(response.status))
       throw new Error(`${path}: ${code} ${body?.message ?? ''}`);
     const wait = millisecondsOf(response.headers.get('retry-after'));
     if (wait !== undefined) this.#askAgainAt = Date.now() + wait;
