@@ -70,6 +70,7 @@ function readArguments(): { source: string; dryRun: boolean; from: number; refus
     });
     const [source = '-', ...more] = positionals;
     const from = Number(values['from-line'] ?? 1);
+    if (positionals.length === 0 && process.stdin.isTTY) throw new Mistake(USAGE);
     if (more.length > 0 || !Number.isSafeInteger(from) || from < 1) throw new Mistake(USAGE);
     const refusedFile = values.refused ?? (source === '-' ? 'refused.ndjson' : `${source}.refused.ndjson`);
     return { source, dryRun: values['dry-run'] ?? false, from, refusedFile };

@@ -355,6 +355,7 @@ describe('an import', () => {
       { lookup: { md5: 'secret-4' }, subject: 'ada' },
       `{"lookup": {"token": "secret-5"}, "subject": "${'x'.repeat(1_000_000)}"}`,
       line('secret-6', { expiresAt: '2020-01-31T09:30:00Z', createdAt: '31.01.2020' }),
+      line('secret-8', { expiresAt: '2999-01-31T09:30:00Z' }),
       line('secret-7', { claims: { sub: 'eve' }, amr: 'pwd' }),
       '',
       '[]',
@@ -379,16 +380,17 @@ describe('an import', () => {
           'expiresAt is in the past: the session has ended',
         ],
       },
+      { line: 8, reasons: ['expiresAt is more than ten years away'] },
       {
-        line: 8,
+        line: 9,
         reasons: [
           'claims must not name sub, which the service sets',
           'amr must be at most 16 texts of one line',
         ],
       },
-      { line: 10, reasons: ['the line is not an object'] },
+      { line: 11, reasons: ['the line is not an object'] },
     ]);
-    expect(said).toMatch(/^2 imported, 1 were there already, 8 refused: see .*\.refused\n$/);
+    expect(said).toMatch(/^2 imported, 1 were there already, 9 refused: see .*\.refused\n$/);
     expect(status).toBe(2);
     expect(said + JSON.stringify(refused)).not.toContain('secret-');
     expect(await count()).toBe(before + 2);
@@ -417,8 +419,8 @@ describe('an import', () => {
     const times = {
       createdAt: '2026-01-31T09:30:00.123Z',
       authTime: '2026-01-30T09:30:00Z',
-      expiresAt: '2998-01-31T10:30:00+01:00',
-      idleExpiresAt: '2997-01-31T09:30:00Z',
+      expiresAt: '2035-01-31T10:30:00+01:00',
+      idleExpiresAt: '2034-01-31T09:30:00Z',
     };
     await runImport(database.url, [
       line('times-1', { ...times, subject: 'with' }),
@@ -431,7 +433,7 @@ describe('an import', () => {
     expect(given).toMatchObject({
       created_at: new Date(times.createdAt),
       auth_time: new Date(times.authTime),
-      expires_at: new Date('2998-01-31T09:30:00Z'),
+      expires_at: new Date('2035-01-31T09:30:00Z'),
       idle_expires_at: new Date(times.idleExpiresAt),
     });
     expect(other).toMatchObject({ lives: { days: 90 }, idles: { days: 14 } });

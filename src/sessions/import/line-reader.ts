@@ -10,6 +10,9 @@ import { readTimestamp } from '../../http/validation/timestamp.js';
 import type { ImportedSession } from '../../store/session-import.js';
 import { mistakeIn } from '../session-claims.js';
 
+/** As SESSION_MAX_TTL at the most, in milliseconds; a refresh token has four bytes for the seconds of its deadline. */
+const LONGEST = 3_650 * 24 * 60 * 60 * 1_000;
+
 /** The client id of sessions whose line names none. */
 export const IMPORTED = 'import';
 
@@ -61,6 +64,8 @@ export function readLine(
   for (const [name, deadline] of Object.entries({ expiresAt, idleExpiresAt }))
     if (deadline !== null && new Date(deadline) <= now)
       mistakes.push(`${name} is in the past: the session has ended`);
+  if (expiresAt !== null && new Date(expiresAt).getTime() - now.getTime() > LONGEST)
+    mistakes.push('expiresAt is more than ten years away');
   if (createdAt !== null && new Date(createdAt).getTime() > now.getTime() + 600_000)
     mistakes.push('createdAt is in the future');
 
