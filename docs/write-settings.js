@@ -92,7 +92,7 @@ const NOTES = {
     NEST_AUTH_TOKEN_TYPE: {
       note: 'where the contract `nest-auth` puts tokens. Not set, each request chooses',
     },
-    DOCS: { note: '`off` hides `/docs`' },
+    DOCS: { note: '`off` hides `/docs`, and the page at `/`, which names the version' },
   },
   'Moving in': {
     LEGACY_TOKENS: {
