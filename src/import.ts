@@ -1,22 +1,18 @@
 import { createReadStream, statSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { Mistake, runCommand } from './command.js';
 import { ConfigError, readConfig } from './config/environment.js';
 import { CONTRACTS, everyContract } from './contracts/registry.js';
 import { Unavailable } from './core/unavailable.js';
-import { stackOf } from './ops/last-resort.js';
 import { importSessions, type ImportCounts } from './sessions/import/importer.js';
 import { Database } from './store/database/database.js';
 import { DirectoryInUse } from './store/database/directory-lock.js';
 import { prepareSchema, SchemaBehind } from './store/database/schema-check.js';
-
 import { PrismaSessionImport } from './store/prisma/prisma-session-import.js';
 
 // `npm run import -- sessions.ndjson`: takes in sessions of another system, a line each (docs/moving-in). With the settings of
 // the service, whose lifetimes they get.
-
-/** Something that the operator can mend. */
-class Mistake extends Error {}
 
 const USAGE =
   'Usage: npm run import -- [--dry-run] [--from-line <n>] [--refused <file>] <file.ndjson, or - for standard input>';
@@ -145,13 +141,4 @@ function bar(part: number): string {
   return `[${'#'.repeat(full)}${'-'.repeat(30 - full)}]`;
 }
 
-try {
-  process.stdout.write(await main());
-  process.exit();
-} catch (error) {
-  const known = [ConfigError, Unavailable, DirectoryInUse, SchemaBehind, Mistake].some(
-    (kind) => error instanceof kind,
-  );
-  process.stderr.write(`${known ? (error as Error).message : stackOf(error)}\n`);
-  process.exit(1);
-}
+await runCommand(main, [ConfigError, Unavailable, DirectoryInUse, SchemaBehind]);

@@ -1,17 +1,14 @@
+import { Mistake, runCommand } from './command.js';
 import { ConfigError, readConfig } from './config/environment.js';
 import { CONTRACTS, everyContract } from './contracts/registry.js';
 import { Unavailable } from './core/unavailable.js';
 import { listKeys, withdrawKeys } from './keys/key-withdrawal.js';
-import { stackOf } from './ops/last-resort.js';
 import { Database } from './store/database/database.js';
 import { DirectoryInUse } from './store/database/directory-lock.js';
 import { PrismaSigningKeyStore } from './store/prisma/prisma-signing-key-store.js';
 
 // `npm run withdraw-key`: lists the keys of the key ring, or takes those out that are named. With the settings of the
 // service, whose REFRESH_TOKEN_KEYS seal the key that takes their place.
-
-/** Something that the operator can mend. */
-class Mistake extends Error {}
 
 async function main(kids: readonly string[]): Promise<string> {
   const { database: config, refreshTokenKeys, signing } = readConfig(process.env, CONTRACTS, everyContract);
@@ -35,11 +32,4 @@ async function main(kids: readonly string[]): Promise<string> {
   }
 }
 
-try {
-  process.stdout.write(await main(process.argv.slice(2)));
-  process.exit(0);
-} catch (error) {
-  const known = [ConfigError, Unavailable, DirectoryInUse, Mistake].some((kind) => error instanceof kind);
-  process.stderr.write(`${known ? (error as Error).message : stackOf(error)}\n`);
-  process.exit(1);
-}
+await runCommand(() => main(process.argv.slice(2)), [ConfigError, Unavailable, DirectoryInUse]);

@@ -1,6 +1,7 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import type { NamedDocument } from './documents.js';
-import { dryAtFirst, operationsOf } from './playground.js';
+import { operationsOf } from './operations.js';
+import { dryAtFirst } from './playground.js';
 import { schemasUsed } from './schemas-used.js';
 
 /** A document as the page at /docs has it, and what a person picks it by. */

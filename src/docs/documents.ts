@@ -3,7 +3,8 @@ import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swag
 import type { DocumentFacts, Mount } from '../contracts/contract.js';
 import { defaultErrors } from '../http/errors/default-errors.js';
 import { exemplifyFailures } from './failure-examples.js';
-import { operationsOf, parametersOf, playgroundOf, withoutDryRuns } from './playground.js';
+import { operationsOf, parametersOf } from './operations.js';
+import { playgroundOf, withoutDryRuns } from './playground.js';
 import { schemasUsed } from './schemas-used.js';
 
 /** An OpenAPI document and the name of its file, without `.json`. */

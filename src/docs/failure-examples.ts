@@ -3,8 +3,7 @@ import type { Flaw } from '../core/refusal.js';
 import { HTTP_REFUSAL_REASONS } from '../http/errors/default-errors.js';
 import type { ErrorFormat } from '../http/errors/error-reply.js';
 import type { HttpRefusalReason } from '../http/errors/http-refusal.js';
-
-type Json = Record<string, unknown>;
+import { operationsOf, type Json } from './operations.js';
 
 /** What an API's failures are made of. */
 export interface Failures {
@@ -57,9 +56,8 @@ function bodiesByStatus({
 }
 
 /** Each failure's status, and what the document says of its JSON. */
-function responsesOf({ paths }: OpenAPIObject): [status: string, content: Json][] {
-  const operations = Object.values(paths).flatMap((item) => Object.values(item) as Json[]);
-  return operations
+function responsesOf(document: OpenAPIObject): [status: string, content: Json][] {
+  return operationsOf(document)
     .flatMap(({ responses = {} }) => Object.entries(responses as Record<string, Json>))
     .flatMap(([status, { content }]): [string, Json][] => {
       const json = (content as Record<string, Json> | undefined)?.['application/json'];

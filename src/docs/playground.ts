@@ -1,8 +1,7 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { ACCEPTED_SAMPLE } from '../auth/sample-tokens.js';
+import { operationsOf, parametersOf, type Json } from './operations.js';
 import { schemasUsed } from './schemas-used.js';
-
-type Json = Record<string, unknown>;
 
 /** What the answers of a playground can be: a foreign origin, a flood or an outage is no one's first try. */
 const SHOWN_STATUSES = new Set(['200', '201', '400', '401', '422']);
@@ -72,11 +71,6 @@ export function withoutDryRuns(service: OpenAPIObject): OpenAPIObject {
   return document;
 }
 
-/** The operations of a document. */
-export function operationsOf({ paths }: OpenAPIObject): Json[] {
-  return Object.values(paths).flatMap((item) => Object.values(item) as Json[]);
-}
-
 function canRunDry(operation: Json): boolean {
   return parametersOf(operation).some((parameter) => parameter['name'] === 'dryRun');
 }
@@ -98,11 +92,6 @@ function setDryRun(operation: Json, schema: Json): void {
 
 function requireBody({ requestBody }: Json): void {
   if (requestBody) (requestBody as Json)['required'] = true;
-}
-
-/** The parameters of an operation. */
-export function parametersOf(operation: Json): Json[] {
-  return (operation['parameters'] as Json[] | undefined) ?? [];
 }
 
 function removeServiceOnly(value: unknown): void {

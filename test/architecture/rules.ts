@@ -15,7 +15,7 @@ const ROOTS = [
   'welcome.ts',
   'withdraw-key.ts',
   'import.ts',
-  'import.ts',
+  'command.ts',
 ];
 /** What only the store may know. */
 const DATABASE_PACKAGES = /^(@prisma\/|@electric-sql\/|pg(-.*)?$|pglite-prisma-adapter$|prisma(\/|$))/;
