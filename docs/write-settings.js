@@ -18,7 +18,7 @@ const NOTES = {
   },
   'Who it is, and for whom': {
     ISSUER: {
-      otherwise: '`http://HOST:PORT`',
+      otherwise: '`http://HOST:PORT`, with `localhost` for this machine',
       note: 'the `iss` of access tokens, as it is written; in production required, and https. With an https one, every cookie is `Secure`',
     },
     AUDIENCE: {
@@ -61,12 +61,12 @@ const NOTES = {
     SESSION_IDLE_TTL: { note: 'how long a session lives without a refresh' },
     SESSION_MAX_TTL: { note: 'how long it lives in all' },
     ROTATION_GRACE: {
-      note: 'how long after an exchange nothing is exchanged anew. `0` is strict mode: a repetition is always theft',
+      note: 'for how long after a refresh the same token may come again and is given the same new one: two tabs, a double click, a retry. `0` is strict mode: a token that comes twice ends its session',
     },
     RECOVERY_WINDOW: {
       otherwise: '`3d`, or `SESSION_IDLE_TTL` if that is less',
       values: '`0` to `SESSION_IDLE_TTL`',
-      note: 'how long after it a lost answer can still be made good. `0`: no longer than `ROTATION_GRACE`',
+      note: 'for how long after a refresh whose answer was lost the old token is still good, unless the new one was used. `0`: for no longer than `ROTATION_GRACE`',
     },
     DRY_RUN: {
       note: 'which [dry runs](frontends.md#dry-runs) there are: of every token, of the `samples` alone, or none',
@@ -154,7 +154,8 @@ const written = (values) =>
 const rows = (group) =>
   Object.entries(group).map(([name, { note, ...own }]) => {
     const { otherwise, values } = read.get(name);
-    return `| ${[code(name), own.otherwise ?? code(otherwise), own.values ?? written(values), note].join(' | ')} |`;
+    const cells = [code(name), own.otherwise ?? code(otherwise), own.values ?? written(values), note];
+    return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   });
 const text = `# Settings
 

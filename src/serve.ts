@@ -1,4 +1,5 @@
 import { createApp, type App } from './app.js';
+import { Mistake } from './command.js';
 import type { Config } from './config/config.js';
 import { ConfigError, readConfig } from './config/environment.js';
 import { CONTRACTS, everyContract } from './contracts/registry.js';
@@ -14,8 +15,24 @@ import { welcome } from './welcome.js';
 /** Long enough for a load balancer to ask for readiness and hear no, in milliseconds. */
 const DRAIN_FOR = 3_000;
 
+/** Why an address cannot be listened at, by the system's code. */
+const UNLISTENABLE: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'The port is taken, perhaps by another Ratchet: stop that, or set PORT to another',
+  EACCES: 'The port may not be listened at: set PORT to one above 1023',
+  EADDRNOTAVAIL: 'The address is none of this machine: set HOST to one that is',
+  ENOTFOUND: 'The host is not known: set HOST to an address of this machine',
+};
+
 /** Errors that the operator can mend: the message is all they need. */
-const OPERATORS_ERRORS = [ConfigError, RouteClash, SchemaBehind, UnfitServer, Unavailable, DirectoryInUse];
+const OPERATORS_ERRORS = [
+  ConfigError,
+  RouteClash,
+  SchemaBehind,
+  UnfitServer,
+  Unavailable,
+  DirectoryInUse,
+  Mistake,
+];
 
 /** Serves until SIGTERM or SIGINT. Ends the process with 1 if it cannot, and says why. */
 export async function serve(): Promise<void> {
@@ -34,10 +51,20 @@ async function start(): Promise<void> {
   logCrashes(app.log);
   for (const line of config.misspelt) app.log.warn(line);
   stopOnSignal(app, config);
-  await app.nest.listen(config.port, config.host);
+  await listen(app, config);
   // Whoever reads it may have gone: no reason to go as well.
   process.stdout.on('error', () => undefined);
   process.stdout.write(welcome(config, await app.nest.getUrl()));
+}
+
+/** @throws Mistake if the address cannot be had */
+async function listen({ nest }: App, { host, port }: Config): Promise<void> {
+  try {
+    await nest.listen(port, host);
+  } catch (error) {
+    const sentence = UNLISTENABLE[(error as NodeJS.ErrnoException).code ?? ''];
+    throw sentence ? new Mistake(`${sentence} (HOST ${host}, PORT ${port})`) : error;
+  }
 }
 
 function stopOnSignal({ nest, log }: App, { production }: Config): void {

@@ -14,6 +14,7 @@ export function welcome(config: Config, listeningAt: string): string {
   const field = `node -pe 'JSON.parse(fs.readFileSync(0)).refreshToken'`;
   return `
 Ratchet listens at ${url}
+  tokens say     iss ${config.issuer}, aud ${config.audience}
 ${config.docs ? `  documentation  ${url}/docs\n` : ''}  service key    ${key ?? 'as set in SERVICE_KEYS'}
 
 Try it:

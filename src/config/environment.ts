@@ -1,11 +1,10 @@
-import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import type { Config, ContractMount, DatabaseConfig, KnownContract, LogLevel } from './config.js';
 import { mistakeIn } from './database-url.js';
 import { formatDuration } from './duration.js';
 import { embeddedSecrets } from './embedded-secrets.js';
 import { readLegacy } from './legacy.js';
-import { readAudience, readCookie, readIssuer, readOrigins, readTrustProxy } from './network.js';
+import { readAudience, readCookie, readIssuer, readOrigins, readTrustProxy, urlOf } from './network.js';
 import { readRefreshTokenKeys, readServiceKeys } from './secrets.js';
 import { Settings, type SettingRead } from './settings.js';
 import { readSigning } from './signing.js';
@@ -66,7 +65,7 @@ function configOf(
   const secrets = database?.kind === 'embedded' ? embeddedSecrets(settings, database.directory) : undefined;
   const host = settings.text('HOST') ?? (production ? '0.0.0.0' : '127.0.0.1');
   const port = settings.integer('PORT', 3000, 0, 65_535);
-  const issuer = readIssuer(settings, production, `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`);
+  const issuer = readIssuer(settings, production, urlOf(host, port));
   const lifetimes = {
     accessToken: settings.seconds('ACCESS_TOKEN_TTL', '15m', '1s', '24h'),
     idle: settings.seconds('SESSION_IDLE_TTL', '14d', '1s', '3650d'),

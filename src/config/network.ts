@@ -3,6 +3,15 @@ import type { Config, CookieConfig } from './config.js';
 import type { Settings } from './settings.js';
 import { isPlainPath, parseUrl, splitOnce } from './text.js';
 
+/** What a host of one's own machine is called in a browser, where 127.0.0.1 and localhost are two sites. */
+const HERE = new Set(['127.0.0.1', '::1', '0.0.0.0', '::']);
+
+/** The URL of a service that listens at `host`, as whoever tries it on this machine writes it. */
+export function urlOf(host: string, port: number): string {
+  const bracketed = isIP(host) === 6 ? `[${host}]` : host;
+  return `http://${HERE.has(host) ? 'localhost' : bracketed}:${port}`;
+}
+
 /** ISSUER as it is written, which production must set, to an https URL. */
 export function readIssuer(settings: Settings, production: boolean, otherwise: string): string {
   const issuer = settings.text('ISSUER') ?? otherwise;

@@ -45,12 +45,21 @@ export class MountedApis {
     );
   }
 
-  /** Tells a wrong method at a known path from a path that is not there. */
-  withMethods(request: FastifyRequest, refusal: HttpRefusal): HttpRefusal {
+  /**
+   * Tells a wrong method at a known path from a path that is not there, and either from a body that is wrong: what is said of
+   * that would be about an API that nobody asked.
+   */
+  atRoute(request: FastifyRequest, refusal: HttpRefusal): HttpRefusal {
+    const isMissing = refusal.reason === 'not_found' || (request.is404 && isOfBody(refusal));
+    if (!isMissing) return refusal;
     const methods = this.at(request.url).routes[pathOf(request.url)];
-    if (refusal.reason !== 'not_found' || !methods || methods.includes(request.method)) return refusal;
+    if (!methods || methods.includes(request.method)) return { reason: 'not_found' };
     return { reason: 'method_not_allowed', allow: methods.join(', ') };
   }
+}
+
+function isOfBody({ reason, flaws }: HttpRefusal): boolean {
+  return reason === 'unsupported_media_type' || flaws?.[0]?.in === 'body';
 }
 
 /** The path of a request's URL, without the query. */

@@ -35,8 +35,8 @@ describe('a newcomer who sets nothing', () => {
       port: 3000,
       database: { kind: 'embedded', directory },
       contracts: [{ name: 'plec', prefix: '' }],
-      issuer: 'http://127.0.0.1:3000',
-      audience: 'http://127.0.0.1:3000',
+      issuer: 'http://localhost:3000',
+      audience: 'http://localhost:3000',
       signing: { kind: 'ring', period: 30 * 86_400_000 },
       lifetimes: { accessToken: 900, idle: 14 * 86_400, max: 90 * 86_400 },
       rotationGrace: 10_000,
@@ -174,7 +174,7 @@ describe('in production', () => {
 describe('an operator', () => {
   test('who sets everything finds it in the configuration', () => {
     const config = read({
-      HOST: '::1',
+      HOST: '2001:db8::1',
       PORT: '8080',
       REFRESH_TOKEN_KEYS: ` 2:${OTHER_SECRET} , 1:${SECRET} `,
       SERVICE_KEYS: `login:${SECRET},help-desk[support+metrics]:${OTHER_SECRET}`,
@@ -203,7 +203,7 @@ describe('an operator', () => {
       { kid: 1, secret: SECRET },
     ]);
     expect(config).toMatchObject({
-      host: '::1',
+      host: '2001:db8::1',
       port: 8080,
       database: { kind: 'postgresql', url: SERVER['DATABASE_URL'] },
       serviceKeys: [
@@ -214,7 +214,7 @@ describe('an operator', () => {
         { name: 'plec', prefix: '' },
         { name: 'watchr', prefix: '/watchr/v1' },
       ],
-      issuer: 'http://[::1]:8080',
+      issuer: 'http://[2001:db8::1]:8080',
       audience: 'https://api.example.com',
       signing: { kind: 'ring', period: 7 * 86_400_000 },
       lifetimes: { accessToken: 300, idle: 3_600, max: 7 * 86_400 },

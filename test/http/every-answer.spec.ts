@@ -8,7 +8,7 @@ const APP = 'https://app.example.com';
 const SECURITY = {
   'content-security-policy': expect.stringContaining("default-src '") as string,
   'referrer-policy': 'no-referrer',
-  'strict-transport-security': 'max-age=31536000; includeSubDomains',
+  'strict-transport-security': 'max-age=31536000',
   'x-content-type-options': 'nosniff',
 };
 const SAME_ORIGIN = { 'cross-origin-resource-policy': 'same-origin' };
@@ -149,6 +149,27 @@ describe('every answer', () => {
       const good = await sendRaw(service.url, { ...asked, body, headers: { ...asked.headers, ...plain } });
       expect([200, 201]).toContain(good.status);
     });
+  });
+
+  test.each([
+    ['POST', '/nowhere', 404],
+    ['POST', '/sessions/nowhere/else', 404],
+    ['POST', '/oauth/introspection', 404],
+    ['PUT', '/auth/refresh', 405],
+    ['PUT', '/oauth/introspect', 405],
+  ])('to %s %s says that it is not there, whatever the body', async (method, path, status) => {
+    const bodies: [type: string, body: string][] = [
+      ['application/json', '{"token":'],
+      ['application/x-www-form-urlencoded', 'token=x'],
+      ['text/plain', 'x'],
+      ['application/json; charset=latin1', '{}'],
+    ];
+    const answers = await Promise.all(
+      bodies.map(([type, body]) =>
+        fetch(service.url + path, { method, headers: { 'content-type': type }, body }),
+      ),
+    );
+    expect(answers.map((answer) => answer.status)).toEqual(bodies.map(() => status));
   });
 
   test('of an API of the service’s own is one that its document tells of', async () => {

@@ -1,9 +1,13 @@
 import { spawn as spawnProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { decodeJwt } from 'jose';
 import { Cleanup } from '../../src/ops/cleanup.ts';
 import { TestDatabase } from '../support/database.ts';
+import { freePort } from '../support/postgres.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import {
   SERVICE_KEY,
@@ -386,6 +390,25 @@ describe('an operator', () => {
   });
 });
 
+test('a port that is taken is told in a line', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const directory = mkdtempSync(join(tmpdir(), 'ratchet-data-'));
+  try {
+    const settings = { DATA_DIR: directory, DATABASE_URL: '', HOST: '127.0.0.1', PORT: String(port) };
+    const failure = spawnService({ ...settings, LOG_LEVEL: 'silent' });
+    await expect(failure).rejects.toThrow(
+      new Error(
+        `the service ended with 1: The port is taken, perhaps by another Ratchet: stop that, or set PORT to another (HOST 127.0.0.1, PORT ${port})\n`,
+      ),
+    );
+  } finally {
+    taken.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
 describe('a newcomer without a database', () => {
   const directory = mkdtempSync(join(tmpdir(), 'ratchet-data-'));
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -410,6 +433,20 @@ describe('a newcomer without a database', () => {
       expect((await service.refresh(refreshToken)).status).toBe(200);
       expect(await (await fetch(`${service.url}/.well-known/jwks.json`)).text()).toBe(jwks);
       await expect(spawnService(settings)).rejects.toThrow(/in use by another Ratchet/);
+    } finally {
+      await service.stop();
+    }
+  });
+
+  test('is told the URL that access tokens name, which is the one to ask for the keys', async () => {
+    const port = await freePort();
+    const unset = { ...settings, ISSUER: '', AUDIENCE: '', SERVICE_KEYS: SETTINGS['SERVICE_KEYS']! };
+    const service = await spawnService({ ...unset, PORT: String(port) });
+    try {
+      const { accessToken } = await service.open();
+      const url = `http://localhost:${port}`;
+      expect(decodeJwt(accessToken)).toMatchObject({ iss: url, aud: url });
+      expect((await fetch(`${url}/.well-known/jwks.json`)).status).toBe(200);
     } finally {
       await service.stop();
     }

@@ -41,7 +41,7 @@ export class RefusalFilter implements ExceptionFilter {
       void reply.status(499).send();
       return;
     }
-    const refusal = this.apis.withMethods(request, refusalOf(exception));
+    const refusal = this.apis.atRoute(request, refusalOf(exception));
     Object.assign(recordOf(request), {
       outcome: refusal.reason === 'internal_error' ? 'failed' : 'refused',
       reason: refusal.reason,
