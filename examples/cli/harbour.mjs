@@ -2,7 +2,7 @@
 // The tool: `harbour login`, `harbour whoami`, `harbour logout`.
 import { Session, sessionFile, SignedOut, TryAgain, UnreadableFile } from './session.mjs';
 
-const { RATCHET_URL = 'http://127.0.0.1:3000', SERVICE_KEY } = process.env;
+const { RATCHET_URL = 'http://localhost:3000', SERVICE_KEY } = process.env;
 const session = new Session({ url: RATCHET_URL, file: sessionFile('harbour') });
 
 const COMMANDS = {

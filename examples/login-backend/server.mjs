@@ -184,12 +184,12 @@ async function json(request) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { RATCHET_URL = 'http://127.0.0.1:3000', SERVICE_KEY, PORT = '4200' } = process.env;
+  const { RATCHET_URL = 'http://localhost:3000', SERVICE_KEY, PORT = '4200' } = process.env;
   // The service's own settings of these names, if it has any.
   const { ISSUER = RATCHET_URL, AUDIENCE = ISSUER } = process.env;
   if (!SERVICE_KEY) throw new Error('Set SERVICE_KEY to a service key of Ratchet.');
   const options = { ratchetUrl: RATCHET_URL, serviceKey: SERVICE_KEY, issuer: ISSUER, audience: AUDIENCE };
   createLogin(options).server.listen(Number(PORT), '127.0.0.1', () =>
-    console.log(`http://127.0.0.1:${PORT}`),
+    console.log(`http://localhost:${PORT}`),
   );
 }

@@ -1,6 +1,6 @@
 /** What each of the programs reads from its environment, and what `npm start` of the service makes of it. */
 export function settings(env) {
-  const url = env.RATCHET_URL ?? 'http://127.0.0.1:3000';
+  const url = env.RATCHET_URL ?? 'http://localhost:3000';
   return {
     url,
     issuer: env.ISSUER ?? url,

@@ -29,8 +29,11 @@ const BLOCKS = FOR_READERS.flatMap(blocksOf);
 const BEFORE = `set -euo pipefail
 curl() { command curl --fail-with-body --max-time 20 "$@"; }
 KEY=$(cat data/service-key)
-RT=$(curl -s "$URL/sessions" -H "authorization: Bearer $KEY" -H 'content-type: application/json' -d '{"subject":"ada"}' | node -pe 'JSON.parse(fs.readFileSync(0)).refreshToken')
+OPENED=$(curl -s "$URL/sessions" -H "authorization: Bearer $KEY" -H 'content-type: application/json' -d '{"subject":"ada"}')
+RT=$(node -pe 'JSON.parse(process.argv[1]).refreshToken' "$OPENED")
+ACCESS_TOKEN=$(node -pe 'JSON.parse(process.argv[1]).accessToken' "$OPENED")
 `;
+const LOG_LINE = blocksOf('docs/operators.md').find(({ language }) => language === 'json')!.code;
 
 describe('whoever pastes what the pages show', () => {
   const { database, service } = useService({ CONTRACTS: 'plec,oauth' }, { by: spawnService });
@@ -40,26 +43,57 @@ describe('whoever pastes what the pages show', () => {
     folder = mkdtempSync(join(tmpdir(), 'ratchet-pages-'));
     mkdirSync(join(folder, 'data'));
     writeFileSync(join(folder, 'data/service-key'), SERVICE_KEY);
+    writeFileSync(join(folder, 'log'), LOG_LINE);
     for (const name of ['dist', 'node_modules', 'package.json'])
       symlinkSync(resolve(name), join(folder, name));
   });
 
   afterAll(() => rmSync(folder, { recursive: true }));
 
+  /** What a block prints. It must succeed. */
+  function paste({ code }: Block): string {
+    const script = BEFORE + code.replaceAll('http://localhost:3000', service.url);
+    const { status, stdout, stderr } = spawnSync('bash', ['-c', script], {
+      cwd: folder,
+      encoding: 'utf8',
+      timeout: 60_000,
+      env: { PATH: process.env['PATH'], ...SETTINGS, DATABASE_URL: database.url, URL: service.url },
+    });
+    expect([status, status === 0 ? '' : stdout + stderr]).toEqual([0, '']);
+    return stdout;
+  }
+
   const shells = BLOCKS.filter(({ language, runBy }) => language === 'sh' && !runBy);
   test.each(shells.map((block): [string, Block] => [`${block.page}:${block.line}`, block]))(
     'sees %s do what it says',
-    (_place, { code }) => {
-      const script = BEFORE + code.replaceAll('http://localhost:3000', service.url);
-      const { status, stdout, stderr } = spawnSync('bash', ['-c', script], {
-        cwd: folder,
-        encoding: 'utf8',
-        timeout: 60_000,
-        env: { PATH: process.env['PATH'], ...SETTINGS, DATABASE_URL: database.url, URL: service.url },
-      });
-      expect([status, status === 0 ? '' : stdout + stderr]).toEqual([0, '']);
+    (_place, block) => {
+      paste(block);
     },
   );
+
+  test('finds in the answer to POST /sessions what the page for login backends shows, and all its members', async () => {
+    const members = (value: unknown): unknown =>
+      typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, members(inner)]))
+        : typeof value;
+    const [shown] = blocksOf('docs/login-backends.md').filter(({ language }) => language === 'json');
+    const opened = await service.open({ device: 'Firefox on Linux', claims: { role: 'admin' } });
+    expect(members(JSON.parse(shown!.code))).toEqual(members(opened));
+
+    const { components } = JSON.parse(readFileSync('openapi/sessions.json', 'utf8')) as {
+      components: { schemas: { OpenSessionDto: { properties: object } } };
+    };
+    const page = readFileSync('docs/login-backends.md', 'utf8');
+    const told = page.split('## What a session is opened with')[1]!.split('##')[0]!;
+    const known = Object.keys(components.schemas.OpenSessionDto.properties);
+    expect(known.filter((name) => !told.includes(`\`${name}`))).toEqual([]);
+  });
+
+  test('hears from introspection that the token is good', () => {
+    const [ask] = blocksOf('docs/apis.md').filter(({ code }) => code.includes('/oauth/introspect'));
+    const again = { ...ask!, code: ask!.code.replaceAll('arrivals-api', 'another-api') };
+    expect(JSON.parse(paste(again))).toMatchObject({ active: true, sub: 'ada' });
+  });
 
   test('finds in an access token what the page for APIs shows', async () => {
     const { accessToken } = await service.open({ claims: { role: 'admin' } });

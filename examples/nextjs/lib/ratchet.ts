@@ -1,7 +1,7 @@
 // Calls to the service, from this server alone: the browser never talks to it.
 import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
 
-const { RATCHET_URL = 'http://127.0.0.1:3000', SERVICE_KEY = '' } = process.env;
+const { RATCHET_URL = 'http://localhost:3000', SERVICE_KEY = '' } = process.env;
 // The service's own settings of these names, if it has any.
 const { ISSUER = RATCHET_URL, AUDIENCE = ISSUER } = process.env;
 

@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	url := setting("RATCHET_URL", "http://127.0.0.1:3000")
+	url := setting("RATCHET_URL", "http://localhost:3000")
 	issuer := setting("ISSUER", url)
 	verifier := &Verifier{
 		URL:      url,

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from access_token import AccessTokenVerifier, KeysUnavailable
 
-url = os.environ.get("RATCHET_URL", "http://127.0.0.1:3000")
+url = os.environ.get("RATCHET_URL", "http://localhost:3000")
 issuer = os.environ.get("ISSUER", url)
 verifier = AccessTokenVerifier(
     url,

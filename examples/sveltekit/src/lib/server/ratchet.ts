@@ -2,7 +2,7 @@
 import { env } from '$env/dynamic/private';
 import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
 
-const { RATCHET_URL = 'http://127.0.0.1:3000', SERVICE_KEY = '' } = env;
+const { RATCHET_URL = 'http://localhost:3000', SERVICE_KEY = '' } = env;
 // The service's own settings of these names, if it has any.
 const { ISSUER = RATCHET_URL, AUDIENCE = ISSUER } = env;
 
