@@ -54,6 +54,9 @@ export class BenchEnvironment {
     return new BenchEnvironment(node, postgres, client);
   }
 
+  /** What the service's commands are set to, beside the database. */
+  readonly settings: Readonly<Record<string, string>> = SERVICE;
+
   get databaseUrl(): string {
     return this.postgres.url();
   }

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { atSize } from './at-size.ts';
 import { BenchEnvironment } from './environment.ts';
+import { importing } from './importing.ts';
 import { measure, median, type Figures, type Span } from './measure.ts';
 import type { Load } from './load/generator.ts';
 import type { ScenarioName } from './load/scenarios.ts';
@@ -16,7 +17,8 @@ import { rotateMillion, type Grown } from './growth.ts';
  * many minutes of load at the end). Servers that are compared run in turn, in one go, and their middle rounds count.
  *
  * By themselves: `-- --node 22,24,26` compares the service on several Nodes, `-- --open-loop` tells latencies at constant
- * rates of arrival, and at too high a one; `-- --at-size 10000000` fills a table with so many sessions.
+ * rates of arrival, and at too high a one; `-- --at-size 10000000` fills a table with so many sessions; `-- --import 1000000`
+ * imports so many of another system.
  */
 const { values: options } = parseArgs({
   options: {
@@ -25,6 +27,7 @@ const { values: options } = parseArgs({
     node: { type: 'string' },
     'open-loop': { type: 'boolean', default: false },
     'at-size': { type: 'string' },
+    import: { type: 'string' },
   },
 });
 
@@ -43,6 +46,7 @@ try {
     await compareNodes(environment, options.node.split(','), { rounds: ROUNDS, span: SPAN, say });
   else if (options['open-loop']) await openLoop(environment, { seconds: options.quick ? 10 : 60, say });
   else if (options['at-size']) await atSize(environment, Number(options['at-size']), say);
+  else if (options.import) await importing(environment, Number(options.import), say);
   else await run();
 } finally {
   await environment.clear();
