@@ -3,9 +3,11 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { Mistake, runCommand } from './command.js';
+import type { Config } from './config/config.js';
 import { ConfigError, readConfig } from './config/environment.js';
 import { CONTRACTS, everyContract } from './contracts/registry.js';
 import { Unavailable } from './core/unavailable.js';
+import { ContractExtras } from './sessions/contract-extras.js';
 import { importSessions, type ImportCounts } from './sessions/import/importer.js';
 import { Database } from './store/database/database.js';
 import { DirectoryInUse } from './store/database/directory-lock.js';
@@ -37,7 +39,7 @@ async function main(): Promise<string> {
   try {
     if (!dryRun) await prepareSchema(database, config.database);
     const counts = await importSessions(stream as AsyncIterable<Buffer>, {
-      config,
+      rules: { config, extras: extrasOf(config) },
       from,
       store: dryRun ? undefined : new PrismaSessionImport(database),
       refuse: (line, reasons) => refused.add(line, reasons),
@@ -56,6 +58,13 @@ async function main(): Promise<string> {
     await refused.close();
     await database.close();
   }
+}
+
+/** What the contracts that are served take of a session's extras. */
+function extrasOf({ contracts }: Config): ContractExtras {
+  const served = CONTRACTS.filter(({ name }) => contracts.some((mount) => mount.name === name));
+  const none = { cookie: undefined, accessCookie: undefined };
+  return new ContractExtras(new Map(served.map(({ name, extras }) => [name, { ...none, extras }])));
 }
 
 function readArguments(): { source: string; dryRun: boolean; from: number; refusedFile: string } {

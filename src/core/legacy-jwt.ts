@@ -47,7 +47,8 @@ export function jwtIdentity(claims: readonly (readonly [name: string, value: str
   return Buffer.from(JSON.stringify(sorted));
 }
 
-function isName(value: unknown): value is string | number {
+/** Whether a claim can name a session. */
+export function isName(value: unknown): value is string | number {
   return (typeof value === 'string' && value !== '') || Number.isSafeInteger(value);
 }
 

@@ -30,7 +30,13 @@ export class ContractExtras {
 
   /** Holds what is given for each contract against its DTO. @throws RefusalException */
   checkExtras(extras: Readonly<Record<string, unknown>>): void {
-    const flaws = Object.entries(extras).flatMap(([contract, given]): Flaw[] => {
+    const flaws = this.flawsIn(extras);
+    if (flaws.length > 0) throw invalid(flaws);
+  }
+
+  /** What is wrong with what is given for each contract, by its DTO. */
+  flawsIn(extras: Readonly<Record<string, unknown>>): readonly Flaw[] {
+    return Object.entries(extras).flatMap(([contract, given]): Flaw[] => {
       const dto = this.contracts.get(contract)?.extras;
       if (!dto) return [this.unknown('extras')];
       if (typeof given !== 'object' || given === null || Array.isArray(given)) {
@@ -43,7 +49,6 @@ export class ContractExtras {
         ...errors.flatMap((error) => flawsOf(error, contract)),
       ];
     });
-    if (flaws.length > 0) throw invalid(flaws);
   }
 
   private unknown(name: string): Flaw {

@@ -1,29 +1,13 @@
-import type { Session } from '../core/session.js';
+import type { NewSession } from './session-registry.js';
 
 /** A session of another system, and how its refresh token is recognised. Times that are absent are the database's now. */
-export type ImportedSession = Pick<
-  Session,
-  | 'id'
-  | 'subject'
-  | 'clientId'
-  | 'scope'
-  | 'audience'
-  | 'claims'
-  | 'device'
-  | 'amr'
-  | 'acr'
-  | 'idleTtl'
-  | 'accessTokenTtl'
-  | 'extras'
-> & {
+export type ImportedSession = Omit<NewSession, 'authTime' | 'clientBound' | 'dpopJkt' | 'replaces'> & {
   /** As legacyLookup makes it (src/core/legacy-token.ts), in hexadecimal. */
   readonly lookup: string;
   readonly authTime: string | null;
   readonly createdAt: string | null;
   readonly expiresAt: string | null;
   readonly idleExpiresAt: string | null;
-  /** From now to the absolute deadline, in seconds, where `expiresAt` is absent. */
-  readonly maxTtl: number;
 };
 
 /** Takes sessions of another system in. */

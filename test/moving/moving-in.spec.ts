@@ -3,14 +3,9 @@ import { createHash, createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { JwtService } from '@nestjs/jwt';
-import type { Config } from '../../src/config/config.ts';
-import { CONFIG } from '../../src/config/config.module.ts';
-import { importSessions } from '../../src/sessions/import/importer.ts';
-import { Database } from '../../src/store/database/database.ts';
-import { PrismaSessionImport } from '../../src/store/prisma/prisma-session-import.ts';
 import { SETTINGS } from '../support/service.ts';
+import { importLines } from './import-lines.ts';
 import { useService } from '../support/use-service.ts';
 
 const SECRET = 'a-secret-of-the-other-system-of-32-chars';
@@ -149,14 +144,7 @@ describe('whoever moves in', () => {
       device: 'Firefox',
       ...more,
     };
-    const refused: unknown[] = [];
-    await importSessions(Readable.from([Buffer.from(JSON.stringify(line))]), {
-      config: service.app!.nest.get<Config>(CONFIG),
-      store: new PrismaSessionImport(service.app!.nest.get(Database)),
-      refuse: (_line, reasons) => Promise.resolve(void refused.push(reasons)),
-      report: () => undefined,
-    });
-    expect(refused).toEqual([]);
+    expect((await importLines(service, [line])).refused).toEqual([]);
   };
   const byCookie = (token: string): Promise<Response> =>
     service.post('/auth/refresh', undefined, { cookie: `refresh_token=${token}` });
@@ -166,6 +154,11 @@ describe('whoever moves in', () => {
       headers: { authorization: `Basic ${btoa(`web:${secret}`)}` },
       body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: token }),
     });
+  /** The grace window of a session's last exchange is over, and its recovery window goes on. */
+  const endWindows = (id: string): Promise<unknown> =>
+    database.query(`UPDATE public.sessions SET rotated_at = rotated_at - interval '1 hour' WHERE id = $1`, [
+      id,
+    ]);
   const sessions = async (): Promise<Record<string, unknown>[]> =>
     ((await (await service.api('GET', '/sessions?subject=ada&limit=1')).json()) as { sessions: [] }).sessions;
 
@@ -212,9 +205,8 @@ describe('whoever moves in', () => {
       await moveIn(given);
       expect((await service.post('/auth/logout', { refreshToken: given.token })).status).toBe(204);
       expect(await sessions()).toMatchObject([{ status: 'revoked', revokedBy: 'logout' }]);
-      const { status, ...answer } = await service.refresh(given.token);
-      expect(status).toBe(401);
-      expect(answer).toBeDefined();
+      const answer = await service.refresh(given.token);
+      expect([answer.status, await answer.json()]).toMatchObject([401, { code: 'REVOKED' }]);
     });
 
     test('may try it dry, which uses nothing up', async () => {
@@ -232,16 +224,9 @@ describe('whoever moves in', () => {
     await moveIn(given);
     const { refreshToken } = (await (await service.refresh(given.token)).json()) as Record<string, string>;
     const [{ id }] = (await sessions()) as [{ id: string }];
-    // The windows are over.
-    await database.query(
-      `UPDATE public.sessions SET rotated_at = rotated_at - interval '1 hour' WHERE id = $1`,
-      [id],
-    );
+    await endWindows(id);
     expect((await service.refresh(refreshToken!)).status).toBe(200);
-    await database.query(
-      `UPDATE public.sessions SET rotated_at = rotated_at - interval '1 hour' WHERE id = $1`,
-      [id],
-    );
+    await endWindows(id);
     const answer = await service.refresh(given.token);
     expect(await answer.json()).toMatchObject({ code: 'REUSED' });
     expect((await service.refresh(refreshToken!)).status).toBe(401);
@@ -361,6 +346,7 @@ describe('an import', () => {
       '[]',
       line('good-2'),
       line('good-1'),
+      line('secret-9', { extras: { 'nest-auth': {} } }),
     ]);
     expect(refused).toEqual([
       { line: 2, reasons: ['the line is not JSON'] },
@@ -389,8 +375,12 @@ describe('an import', () => {
         ],
       },
       { line: 11, reasons: ['the line is not an object'] },
+      {
+        line: 14,
+        reasons: ['extras must name a contract that is mounted and takes it; mounted are plec'],
+      },
     ]);
-    expect(said).toMatch(/^2 imported, 1 were there already, 9 refused: see .*\.refused\n$/);
+    expect(said).toMatch(/^2 imported, 1 were there already, 10 refused: see .*\.refused\n$/);
     expect(status).toBe(2);
     expect(said + JSON.stringify(refused)).not.toContain('secret-');
     expect(await count()).toBe(before + 2);

@@ -1,15 +1,10 @@
 import { createHash, createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { JwtService } from '@nestjs/jwt';
-import type { Config } from '../../src/config/config.ts';
-import { CONFIG } from '../../src/config/config.module.ts';
 import { supabaseToken } from '../../src/core/supabase-token.ts';
-import { importSessions } from '../../src/sessions/import/importer.ts';
-import { Database } from '../../src/store/database/database.ts';
-import { PrismaSessionImport } from '../../src/store/prisma/prisma-session-import.ts';
 import { blocksOf } from '../docs/page.ts';
+import { importLines } from './import-lines.ts';
 import { useService } from '../support/use-service.ts';
 
 const sha256 = (data: string): Buffer => createHash('sha256').update(data).digest();
@@ -137,14 +132,8 @@ describe('the queries of docs/moving-in', () => {
     const { tables, token, subject } = SOURCES[place]!;
     await database.query(tables(token));
     const rows = await database.query<{ json_build_object: object }>(query);
-    const lines = rows.map((row) => JSON.stringify(row.json_build_object)).join('\n');
-    const refused: unknown[] = [];
-    const counts = await importSessions(Readable.from([Buffer.from(lines)]), {
-      config: service.app!.nest.get<Config>(CONFIG),
-      store: new PrismaSessionImport(service.app!.nest.get(Database)),
-      refuse: (line, reasons) => Promise.resolve(void refused.push([line, reasons])),
-      report: () => undefined,
-    });
+    const lines = rows.map((row) => row.json_build_object);
+    const { counts, refused } = await importLines(service, lines);
     expect(refused).toEqual([]);
     expect(counts).toMatchObject({ imported: 1, already: 0 });
     const answer = await service.refresh(token);

@@ -1,6 +1,5 @@
-import type { Config } from '../../config/config.js';
 import type { ImportedSession, SessionImport } from '../../store/session-import.js';
-import { readLine } from './line-reader.js';
+import { readLine, type LineRules } from './line-reader.js';
 import { linesOf } from './lines.js';
 
 /** In one statement. */
@@ -8,7 +7,7 @@ const BATCH = 1_000;
 /** Statements under way at once: while one is written, the next is read. */
 const AT_ONCE = 2;
 /** The longest line, in bytes: claims of 4 KB, extras, and room. */
-export const LONGEST_LINE = 64 * 1024;
+const LONGEST_LINE = 64 * 1024;
 
 /** What has come of an import so far. */
 export interface ImportCounts {
@@ -26,7 +25,7 @@ export interface ImportCounts {
 
 /** What an import works with. */
 export interface ImportTools {
-  readonly config: Pick<Config, 'lifetimes'>;
+  readonly rules: LineRules;
   /** Where sessions go; undefined in a dry run, which reads and judges alone. */
   readonly store: SessionImport | undefined;
   /** Told of each line that is refused, and why. */
@@ -45,7 +44,7 @@ export interface ImportTools {
  */
 export async function importSessions(
   stream: AsyncIterable<Buffer>,
-  { config, store, refuse, report, from = 1 }: ImportTools,
+  { rules, store, refuse, report, from = 1 }: ImportTools,
 ): Promise<Readonly<ImportCounts>> {
   const counts: ImportCounts = { lines: 0, bytes: 0, imported: 0, already: 0, refused: 0, next: from };
   const underWay: Promise<void>[] = [];
@@ -87,7 +86,7 @@ export async function importSessions(
     const read =
       text === undefined
         ? [`the line is longer than ${LONGEST_LINE} bytes`]
-        : readLine(text, config, new Date());
+        : readLine(text, rules, new Date());
     if (read instanceof Array) {
       counts.refused += 1;
       await refuse(number, read);

@@ -1,30 +1,38 @@
 import { hash } from 'node:crypto';
 import type { Config } from '../../config/config.js';
-import { jwtIdentity } from '../../core/legacy-jwt.js';
+import { isName, jwtIdentity } from '../../core/legacy-jwt.js';
 import { legacyLookup, placeholderId } from '../../core/legacy-token.js';
 import { supabaseToken } from '../../core/supabase-token.js';
 import { SCOPE } from '../../core/scope.js';
 import { likelyName } from '../../config/likely-name.js';
+import { isOneLine } from '../../http/validation/single-line.js';
 import { isStorable } from '../../http/validation/storable.js';
 import { readTimestamp } from '../../http/validation/timestamp.js';
 import type { ImportedSession } from '../../store/session-import.js';
+import type { ContractExtras } from '../contract-extras.js';
 import { mistakeIn } from '../session-claims.js';
 
 /** As SESSION_MAX_TTL at the most, in milliseconds; a refresh token has four bytes for the seconds of its deadline. */
 const LONGEST = 3_650 * 24 * 60 * 60 * 1_000;
 
 /** The client id of sessions whose line names none. */
-export const IMPORTED = 'import';
+const IMPORTED = 'import';
 
 type Json = Readonly<Record<string, unknown>>;
 /** Gives what a member is taken for, or, as an Error, what is wrong with it. */
 type Member<T> = (value: unknown) => T | Error;
 
-const SINGLE_LINE = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
 const MEMBERS = [
   ...['lookup', 'subject', 'clientId', 'scope', 'audience', 'claims', 'device', 'amr', 'acr'],
   ...['authTime', 'createdAt', 'expiresAt', 'idleExpiresAt', 'extras'],
 ];
+
+/** What a line is read with. */
+export interface LineRules {
+  readonly config: Pick<Config, 'lifetimes'>;
+  /** What contracts take of `extras`. */
+  readonly extras: Pick<ContractExtras, 'flawsIn'>;
+}
 
 /**
  * Reads a line of an import. Written by hand, since a line a time through class-validator is as slow as what it is to be
@@ -35,7 +43,7 @@ const MEMBERS = [
  */
 export function readLine(
   text: string,
-  { lifetimes }: Pick<Config, 'lifetimes'>,
+  { config: { lifetimes }, extras }: LineRules,
   now: Date,
 ): ImportedSession | readonly string[] {
   let line: unknown;
@@ -90,6 +98,7 @@ export function readLine(
     accessTokenTtl: lifetimes.accessToken,
     extras: read('extras', object, {}),
   };
+  for (const { message } of extras.flawsIn(session.extras)) mistakes.push(message);
   return mistakes.length > 0 ? mistakes : session;
 }
 
@@ -110,10 +119,7 @@ const LOOKUPS: Readonly<Record<string, Member<Buffer>>> = {
       : new Error('must be the 43 characters of a signature'),
   jwt: (value) => {
     const claims = isObject(value) ? Object.entries(value) : [];
-    const areNames = claims.every(
-      ([, each]) => (typeof each === 'string' && each !== '') || Number.isSafeInteger(each),
-    );
-    return claims.length > 0 && areNames
+    return claims.length > 0 && claims.every(([, each]) => isName(each))
       ? legacyLookup('jwt', jwtIdentity(claims as [string, string | number][]))
       : new Error('must have the claims that LEGACY_JWT names, such as {"sid": "..."}');
   },
@@ -157,7 +163,7 @@ function digestOf(value: unknown): Buffer | undefined {
 }
 
 function singleLine(value: unknown): string | Error {
-  return typeof value === 'string' && SINGLE_LINE.test(value)
+  return typeof value === 'string' && isOneLine(value) && value.length > 0 && value.length <= 255
     ? value
     : new Error('must be a text of one line, of 1 to 255 characters');
 }
