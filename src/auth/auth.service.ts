@@ -88,12 +88,12 @@ export class AuthService {
     if (dryRun || token.used === false) {
       const foreseen = await this.ratchet.foresee(token, request);
       // Who may not refresh with it does not move it in either. If its session is not there, another request just did.
-      if (!foreseen.ok)
-        return !dryRun &&
-          foreseen.refusal.reason === 'unknown_session' &&
-          (await this.tokens.hasMovedIn(token))
+      if (!foreseen.ok) {
+        const mayHaveMovedIn = !dryRun && foreseen.refusal.reason === 'unknown_session';
+        return mayHaveMovedIn && (await this.tokens.hasMovedIn(token))
           ? this.exchange(presented, request)
           : foreseen;
+      }
       if (dryRun) return this.issue(token, foreseen.value, request);
     }
     const here = await this.tokens.moveIn(token);
