@@ -11,6 +11,9 @@ const NOTES = {
     DATABASE_URL: {
       note: 'PostgreSQL; several hosts as `host:port,host:port`. Without it, an embedded one in `DATA_DIR`, not in production',
     },
+    DATABASE_CONNECTIONS: {
+      note: 'how many connections each process opens at most; as many times as there are replicas and workers, they must fit into `max_connections`',
+    },
     DATA_DIR: {
       otherwise: '`./data`',
       note: 'the embedded database, one process at a time (not on Alpine Linux), and the keys generated for it',

@@ -9,6 +9,7 @@ import { ContractsModule } from './contracts/contracts.module.js';
 import { RefusalFilter } from './http/errors/refusal.filter.js';
 import { DtoValidation } from './http/validation/dto-validation.js';
 import { KeysModule } from './keys/keys.module.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { OpsModule } from './ops/ops.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { StoreModule } from './store/store.module.js';
@@ -21,6 +22,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.for(config),
+        MetricsModule,
         StoreModule,
         KeysModule,
         AuthModule,

@@ -45,7 +45,9 @@ export async function createApp(config: Config, contracts = CONTRACTS): Promise<
     headers: mounts.flatMap((mount) => mount.definition.headers ?? []),
     dryRunPaths: mounts.flatMap((mount) => mount.dryRunPaths),
   });
-  logRequests(adapter.getInstance(), log, nest.get(Metrics), subjectName(config));
+  const metrics = nest.get(Metrics);
+  for (const { contract } of mounts) metrics.expect(contract);
+  logRequests(adapter.getInstance(), log, metrics, subjectName(config));
   warnOfUntrustedProxies(adapter.getInstance(), log, config.trustProxy);
   nest.get(Drain).closeConnectionsOf(adapter.getInstance());
   const documents = describeService(nest, mounts);

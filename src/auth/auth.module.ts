@@ -2,6 +2,7 @@ import { Global, Inject, Logger, Module, type OnModuleInit } from '@nestjs/commo
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { formatDuration } from '../config/duration.js';
+import { AuthMetrics } from './auth-metrics.js';
 import { AuthService } from './auth.service.js';
 import { Clock, SystemClock } from './clock.js';
 import { DryRuns } from './dry-runs.js';
@@ -18,6 +19,7 @@ import { TwinTokens } from './twin-tokens.js';
 @Global()
 @Module({
   providers: [
+    AuthMetrics,
     AuthService,
     RevocationService,
     IntrospectionService,

@@ -9,6 +9,7 @@ import {
   sessionIdOf,
   type RefreshToken,
 } from '../core/refresh-token.js';
+import { AuthMetrics } from './auth-metrics.js';
 import { Clock } from './clock.js';
 
 /** A genuine refresh token of this service, and the session it is for. */
@@ -34,7 +35,10 @@ export class RefreshTokens {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly clock: Clock,
-  ) {}
+    private readonly metrics: AuthMetrics,
+  ) {
+    for (const { kid } of config.refreshTokenKeys) metrics.expect(kid);
+  }
 
   /** Reads a token as it came; without any I/O. Refuses: missing_token, malformed_token, expired. */
   read(text: string | undefined): Outcome<GenuineToken> {
@@ -42,6 +46,7 @@ export class RefreshTokens {
     const token = readRefreshToken(text, this.config.refreshTokenKeys);
     if (token === 'unknown_kid') this.warnOfKey(kidOf(text)!);
     if (typeof token === 'string') return refuse('malformed_token', { detail: token });
+    this.metrics.tokenRead(kidOf(text)!);
     const sessionId = sessionIdOf(token.handle);
     const late = this.clock.now().getTime() / 1000 - token.deadline;
     if (late > CLOCK_TOLERANCE) return refuse('expired', { sessionId, detail: 'absolute_deadline' });

@@ -12,6 +12,7 @@ import {
 import type { Answered, Snapshot } from '../core/session.js';
 import { AccessTokenSigner, jwtSigner } from '../keys/access-token-signer.js';
 import type { NewSession } from '../store/session-registry.js';
+import { AuthMetrics } from './auth-metrics.js';
 import { RefreshTokens } from './refresh-tokens.js';
 
 /** An access token and the refresh token that goes with it. */
@@ -61,6 +62,7 @@ export class LiveMint extends TokenMint {
     @Inject(CONFIG) config: Config,
     private readonly signer: AccessTokenSigner,
     private readonly tokens: RefreshTokens,
+    private readonly metrics: AuthMetrics,
   ) {
     super(config);
   }
@@ -83,7 +85,10 @@ export class LiveMint extends TokenMint {
   }
 
   protected override accessToken(claims: AccessTokenClaims): string {
-    return this.signer.sign(claims);
+    const since = performance.now();
+    const token = this.signer.sign(claims);
+    this.metrics.signed((performance.now() - since) / 1_000);
+    return token;
   }
 
   protected override refreshToken(token: RefreshToken): string {

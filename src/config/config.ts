@@ -59,9 +59,9 @@ export interface Config {
   readonly misspelt: readonly string[];
 }
 
-/** PostgreSQL at a URL, which may name several hosts, or PostgreSQL in this process with its files in a folder. */
+/** PostgreSQL at a URL, which may name several hosts, over at most so many connections a process (10 if that is not said), or PostgreSQL in this process with its files in a folder. */
 export type DatabaseConfig =
-  | { readonly kind: 'postgresql'; readonly url: string }
+  | { readonly kind: 'postgresql'; readonly url: string; readonly connections?: number }
   | { readonly kind: 'embedded'; readonly directory: string };
 
 /**

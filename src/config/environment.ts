@@ -158,11 +158,12 @@ function logOf(settings: Settings): Pick<Config, 'logLevel' | 'logFormat'> {
 
 function databaseOf(settings: Settings, production: boolean): DatabaseConfig | undefined {
   const url = settings.text('DATABASE_URL');
+  const connections = settings.integer('DATABASE_CONNECTIONS', 10, 2, 100);
   const directory = settings.text('DATA_DIR') ?? './data';
   if (settings.faults('DATABASE_URL')) return;
   if (url) {
     const mistake = mistakeIn(url);
-    if (!mistake) return { kind: 'postgresql', url };
+    if (!mistake) return { kind: 'postgresql', url, connections };
     settings.mistake('DATABASE_URL', mistake, undefined);
     return;
   }

@@ -1,10 +1,8 @@
-import { createRequire } from 'node:module';
 import { negotiate } from '@fastify/accept-negotiator';
 import type { FastifyInstance } from 'fastify';
+import { VERSION } from '../config/version.js';
 import type { Mount } from '../contracts/contract.js';
 import type { NamedDocument } from './documents.js';
-
-const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
 /** What a service says of itself at its root. */
 interface Home {
@@ -22,7 +20,7 @@ interface Home {
 export function serveHome(server: FastifyInstance, documents: readonly NamedDocument[]): void {
   const home: Home = {
     service: 'Ratchet',
-    version,
+    version: VERSION,
     documentation: '/docs',
     keys: '/.well-known/jwks.json',
     health: '/health/ready',

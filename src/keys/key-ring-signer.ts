@@ -80,6 +80,16 @@ export class KeyRingSigner
     this.earliest();
   }
 
+  /** From when on the key signs that signs now, and when the next one is to; undefined before the ring has been read. */
+  turns(): { readonly since: Date; readonly next: Date } | undefined {
+    const now = new Date();
+    const current = currentKey(this.keys, now);
+    if (!current) return undefined;
+    const { activatesAt: since } = current;
+    const coming = this.keys.find((key) => key.usable && key.activatesAt > now);
+    return { since, next: coming?.activatesAt ?? new Date(since.getTime() + this.schedule.period) };
+  }
+
   /**
    * Looks at the ring: makes a key that is due, removes those that are dead, and seals anew those that were sealed
    * under a refresh token key that is on its way out.

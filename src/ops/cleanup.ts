@@ -1,9 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  Injectable,
+  Logger,
+  Optional,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import { BulkRevocations, type BulkRevocation } from '../store/bulk-revocations.js';
 import { RateCounts } from '../store/rate-counts.js';
 import { SessionRegistry } from '../store/session-registry.js';
 import { UsedJtis } from '../store/used-jtis.js';
+import { CleanupMetrics } from './cleanup-metrics.js';
 
 const BATCH = 500;
 const COUNTS = 5_000;
@@ -25,14 +32,16 @@ const BETWEEN_FORGETTING = 60_000;
 export class Cleanup implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(Cleanup.name);
   private readonly stop = new AbortController();
-  /** The session that the walk has come to; undefined at the start. */
+  /** The session that the walk has come to, undefined at the start, and how many live were met before it. */
   private place: string | undefined;
+  private live = 0;
 
   constructor(
     private readonly registry: SessionRegistry,
     private readonly revocations: BulkRevocations,
     private readonly usedJtis: UsedJtis,
     private readonly rateCounts: RateCounts,
+    @Optional() private readonly metrics?: CleanupMetrics,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -52,9 +61,12 @@ export class Cleanup implements OnApplicationBootstrap, OnApplicationShutdown {
     do {
       const swept = await this.registry.sweep(BATCH, this.place);
       total += swept.deleted;
+      this.live = (this.place === undefined ? 0 : this.live) + swept.live;
+      this.metrics?.swept(swept.deleted);
       this.place = swept.last;
       if (this.place) await this.breathe();
     } while (this.place);
+    this.metrics?.walked(this.live);
     if (total > 0) this.logger.log({ msg: 'expired sessions deleted', deleted: total });
     return total;
   }

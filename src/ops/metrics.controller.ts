@@ -3,7 +3,7 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { ServiceKeyGuard } from '../http/service-key.guard.js';
 import { ForRole } from '../http/service-role.js';
-import { Metrics } from './metrics.js';
+import { MetricsRegistry } from '../metrics/metrics-registry.js';
 
 /** Metrics for Prometheus, for holders of a service key. */
 @ApiExcludeController()
@@ -11,11 +11,11 @@ import { Metrics } from './metrics.js';
 @UseGuards(ServiceKeyGuard)
 @ForRole('metrics')
 export class MetricsController {
-  constructor(private readonly metrics: Metrics) {}
+  constructor(private readonly registry: MetricsRegistry) {}
 
   @Get()
   async read(@Res() reply: FastifyReply): Promise<void> {
-    const text = await this.metrics.text();
-    await reply.type(this.metrics.contentType).send(text);
+    const text = await this.registry.text();
+    await reply.type(this.registry.contentType).send(text);
   }
 }

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
+import { CleanupMetrics } from './cleanup-metrics.js';
 import { Cleanup } from './cleanup.js';
 import { Drain } from './drain.js';
 import { HealthController } from './health.controller.js';
@@ -10,6 +11,6 @@ import { Metrics } from './metrics.js';
 @Module({
   imports: [TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController, MetricsController],
-  providers: [Cleanup, Drain, Metrics],
+  providers: [Cleanup, CleanupMetrics, Drain, Metrics],
 })
 export class OpsModule {}

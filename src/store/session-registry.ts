@@ -54,6 +54,15 @@ export interface Ended {
   readonly pending: boolean;
 }
 
+/** What the clean-up found on a page of sessions. */
+export interface Swept {
+  /** The last id looked at; undefined at the end. */
+  readonly last: string | undefined;
+  readonly deleted: number;
+  /** How many live: those of a bulk revocation whose rows are not marked yet included. */
+  readonly live: number;
+}
+
 /**
  * What login backends and support ask of the database. Every verb throws Unavailable if the database does not
  * answer in time.
@@ -72,8 +81,7 @@ export abstract class SessionRegistry {
   abstract revokeAll(whose: Whose, spared?: Spared): Promise<Ended | undefined>;
 
   /**
-   * Looks at the next `limit` sessions after the id `after` and deletes those that have been dead for a day. Gives the
-   * last id looked at, undefined at the end, and how many were deleted.
+   * Looks at the next `limit` sessions after the id `after` and deletes those that have been dead for a day.
    */
-  abstract sweep(limit: number, after?: string): Promise<{ last: string | undefined; deleted: number }>;
+  abstract sweep(limit: number, after?: string): Promise<Swept>;
 }

@@ -19,6 +19,7 @@ import { RateCounts } from './rate-counts.js';
 import { SessionRegistry } from './session-registry.js';
 import { SessionStore } from './session-store.js';
 import { SigningKeyStore } from './signing-key-store.js';
+import { StoreMetrics } from './store-metrics.js';
 import { UsedJtis } from './used-jtis.js';
 import { prepareSchema } from './database/schema-check.js';
 
@@ -26,19 +27,29 @@ import { prepareSchema } from './database/schema-check.js';
 @Global()
 @Module({
   providers: [
-    { provide: Database, inject: [CONFIG], useFactory: ({ database }: Config) => Database.open(database) },
+    StoreMetrics,
+    {
+      provide: Database,
+      inject: [CONFIG, StoreMetrics],
+      useFactory: ({ database }: Config, metrics: StoreMetrics) => Database.open(database, { metrics }),
+    },
     {
       provide: SessionStore,
-      inject: [Database, CONFIG],
-      useFactory: (database: Database, { batchSize }: Config) => new PrismaSessionStore(database, batchSize),
+      inject: [Database, CONFIG, StoreMetrics],
+      useFactory: (database: Database, { batchSize }: Config, metrics: StoreMetrics) =>
+        new PrismaSessionStore(database, batchSize, metrics),
     },
     PrismaBulkRevocations,
     { provide: BulkRevocations, useExisting: PrismaBulkRevocations },
     {
       provide: SessionRegistry,
-      inject: [Database, PrismaBulkRevocations, CONFIG],
-      useFactory: (database: Database, bulk: PrismaBulkRevocations, { batchSize }: Config) =>
-        new PrismaSessionRegistry(database, bulk, batchSize),
+      inject: [Database, PrismaBulkRevocations, CONFIG, StoreMetrics],
+      useFactory: (
+        database: Database,
+        bulk: PrismaBulkRevocations,
+        { batchSize }: Config,
+        metrics: StoreMetrics,
+      ) => new PrismaSessionRegistry(database, bulk, batchSize, metrics),
     },
     { provide: SigningKeyStore, useClass: PrismaSigningKeyStore },
     { provide: ClientStore, useClass: PrismaClientStore },

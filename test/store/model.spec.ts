@@ -11,7 +11,7 @@ import { insert } from './rows.ts';
 const SEED = Number(process.env['MODEL_SEED'] ?? randomInt(2 ** 31));
 const SESSIONS = 200;
 /** With a statement for each refresh it takes several times as long. */
-const ROUNDS = BATCH_SIZE > 1 ? 375 : 50;
+const ROUNDS = Number(process.env['MODEL_ROUNDS'] ?? (BATCH_SIZE > 1 ? 150 : 30));
 const W = 10_000;
 const IDLE = 600_000;
 const MINUTE = 60_000;

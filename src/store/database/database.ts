@@ -3,13 +3,15 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
+import type { Pool } from 'pg';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
 import type { DatabaseConfig } from '../../config/config.js';
 import { isPooled, serversOf } from '../../config/database-url.js';
 import { PrismaClient } from '../../generated/prisma/client.js';
 import { lockDirectory } from './directory-lock.js';
-import { isOutage, saidBy } from './outage.js';
+import { failureClass, isOutage, saidBy } from './outage.js';
 import { Unavailable } from '../../core/unavailable.js';
+import type { PoolUse, StoreMetrics } from '../store-metrics.js';
 import { ServerAdapter } from './server-adapter.js';
 import { clientOf } from './writable-server.js';
 
@@ -20,6 +22,7 @@ const GIVE_UP_AFTER = ANSWER_WITHIN + 300;
 const CONNECT_WITHIN = 1_200;
 /** The same for commands, which no client waits for: a machine that has just started may take long over its first statement. */
 const UNHURRIED = { answer: 30_000, connect: 10_000 };
+/** Unless it is configured. */
 const CONNECTIONS = 10;
 /**
  * How long a connection is used, in seconds, give or take a tenth, so that replicas which start together do not all
@@ -36,6 +39,7 @@ export class Database {
     private readonly prisma: PrismaClient,
     private readonly answerWithin: number,
     private readonly release: () => Promise<void>,
+    private readonly metrics?: StoreMetrics,
   ) {}
 
   /**
@@ -43,22 +47,28 @@ export class Database {
    * `unhurried`.
    *
    * @param how.lifetime how long a connection to a server is used, in seconds
+   * @param how.metrics what is told of each statement and of the pool
    * @throws DirectoryInUse if another process uses the folder of the embedded database
    */
   static async open(
     config: DatabaseConfig,
-    { unhurried = false, lifetime = LIFETIME } = {},
+    {
+      unhurried = false,
+      lifetime = LIFETIME,
+      metrics,
+    }: { unhurried?: boolean; lifetime?: number; metrics?: StoreMetrics } = {},
   ): Promise<Database> {
     const answerWithin = unhurried ? UNHURRIED.answer : ANSWER_WITHIN;
-    if (config.kind === 'embedded') return Database.openEmbedded(config.directory, answerWithin);
+    if (config.kind === 'embedded') return Database.openEmbedded(config.directory, answerWithin, metrics);
     // The adapter reads a timestamp's digits and takes them for UTC. A role may have a statement_timeout of its own.
     const parameters = ['TimeZone=UTC', ...(unhurried ? ['statement_timeout=0'] : [])];
+    const { connections = CONNECTIONS } = config;
     const servers = serversOf(config.url).map((url) => withParameters(url, parameters));
     const adapter = new ServerAdapter(
       {
         connectionString: servers[0]!,
         ...(servers.length > 1 && { Client: clientOf(servers) }),
-        max: CONNECTIONS,
+        max: connections,
         maxLifetimeSeconds: lifetime,
         connectionTimeoutMillis: unhurried ? UNHURRIED.connect : CONNECT_WITHIN,
         ...(!unhurried && {
@@ -75,21 +85,27 @@ export class Database {
       { statementNameGenerator: ({ sql }) => statementName(sql) },
     );
     const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' });
-    return new Database(adapter, prisma, answerWithin, () => prisma.$disconnect());
+    metrics?.pool(() => adapter.pool && useOf(adapter.pool, connections));
+    return new Database(adapter, prisma, answerWithin, () => prisma.$disconnect(), metrics);
   }
 
-  private static async openEmbedded(directory: string, answerWithin: number): Promise<Database> {
+  private static async openEmbedded(
+    directory: string,
+    answerWithin: number,
+    metrics?: StoreMetrics,
+  ): Promise<Database> {
     mkdirSync(directory, { recursive: true });
     const unlock = await lockDirectory(directory);
     const server = await PGlite.create(join(directory, 'postgres'));
     await server.exec(`SET TIME ZONE 'UTC'`);
     const adapter = new PrismaPGlite(server);
     const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' });
-    return new Database(adapter, prisma, answerWithin, async () => {
+    const release = async (): Promise<void> => {
       await prisma.$disconnect();
       await server.close();
       unlock();
-    });
+    };
+    return new Database(adapter, prisma, answerWithin, release, metrics);
   }
 
   /**
@@ -99,13 +115,17 @@ export class Database {
    * been done all the same
    */
   async run<T>(work: (prisma: PrismaClient) => Promise<T>): Promise<T> {
+    const since = performance.now();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Unavailable('database', 'no answer in time')), this.answerWithin);
     });
     try {
-      return await Promise.race([work(this.prisma), late]);
+      const result = await Promise.race([work(this.prisma), late]);
+      this.metrics?.answered((performance.now() - since) / 1_000);
+      return result;
     } catch (error) {
+      this.metrics?.answered((performance.now() - since) / 1_000, failureClass(error));
       throw isOutage(error) ? new Unavailable('database', saidBy(error), error) : error;
     } finally {
       clearTimeout(timer);
@@ -121,6 +141,10 @@ export class Database {
   close(): Promise<void> {
     return this.release();
   }
+}
+
+function useOf({ totalCount, idleCount, waitingCount }: Pool, size: number): PoolUse {
+  return { used: totalCount - idleCount, idle: idleCount, waiting: waitingCount, size };
 }
 
 /** A URL whose sessions begin with `parameters`, such as `TimeZone=UTC`, beside those that it has. */

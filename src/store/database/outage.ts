@@ -1,3 +1,5 @@
+import { Unavailable } from '../../core/unavailable.js';
+
 /** Kinds in which Prisma's driver adapters report a database that cannot be used just now. */
 const OUTAGE_KINDS = new Set([
   'DatabaseNotReachable',
@@ -46,6 +48,23 @@ export function isOutage(error: unknown): boolean {
     if ([code, originalCode].some((text) => typeof text === 'string' && isOutageCode(text))) return true;
     return !judged && typeof message === 'string' && OUTAGE_MESSAGE.test(message);
   });
+}
+
+/**
+ * What a failure is counted as: `timeout`, `connection`, or, of what the server refused, the class of its SQLSTATE (PostgreSQL
+ * manual, appendix A), such as 53 where resources are short; `other` for anything else.
+ */
+export function failureClass(error: unknown): string {
+  if (error instanceof Unavailable) return 'timeout';
+  for (const { kind, code, originalCode, message } of causesOf(error)) {
+    for (const text of [originalCode, code])
+      if (typeof text === 'string' && /^[0-9A-Z]{5}$/.test(text) && !/^[EP]\D*/.test(text))
+        return text.slice(0, 2);
+    if (kind === 'SocketTimeout' || (typeof message === 'string' && /time(d )?out/i.test(message)))
+      return 'timeout';
+    if (typeof kind === 'string' && OUTAGE_KINDS.has(kind)) return 'connection';
+  }
+  return isOutage(error) ? 'connection' : 'other';
 }
 
 /** What the driver or the server said, for the operator; empty if that is not known. Names no password. */

@@ -10,9 +10,17 @@ import type pg from 'pg';
  * should one ever do.
  */
 export class ServerAdapter extends PrismaPg {
+  private connected: pg.Pool | undefined;
+
+  /** The pool; undefined before the first statement. */
+  get pool(): pg.Pool | undefined {
+    return this.connected;
+  }
+
   override async connect(): ReturnType<PrismaPg['connect']> {
     const adapter = await super.connect();
-    adapter.underlyingDriver().on('release', (_error: Error, client: pg.PoolClient) => {
+    this.connected = adapter.underlyingDriver() as pg.Pool;
+    this.connected.on('release', (_error: Error, client: pg.PoolClient) => {
       // The pool drops a connection that is ending.
       if (!isClean(client)) void client.end();
     });

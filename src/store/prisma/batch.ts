@@ -1,5 +1,6 @@
 import { Unavailable } from '../../core/unavailable.js';
 import { ANSWER_WITHIN } from '../database/database.js';
+import type { Sent } from '../store-metrics.js';
 
 /** How many statements of their own may be in flight where none are shared. */
 const SLOTS_UNSHARED = 8;
@@ -42,13 +43,20 @@ interface Entry<Item, Result> {
  */
 export class Batch<Item, Result> {
   private readonly waiting = new Map<string, Entry<Item, Result>>();
+  private readonly sent: Sent | undefined;
   private inFlight = 0;
 
-  /** @param work answers items in their order, and throws Unavailable if it can answer none just now */
+  /**
+   * @param work answers items in their order, and throws Unavailable if it can answer none just now
+   * @param watch is given what tells how many entries wait
+   */
   constructor(
     private readonly limits: BatchLimits,
     private readonly work: (items: readonly Item[]) => Promise<readonly Result[]>,
-  ) {}
+    watch?: (waiting: () => number) => Sent,
+  ) {
+    this.sent = watch?.(() => this.waiting.size);
+  }
 
   /** The result for `item`. @throws Unavailable if too many wait already, or if none comes in time */
   add(key: string, item: Item): Promise<Result> {
@@ -107,6 +115,7 @@ export class Batch<Item, Result> {
   }
 
   private async answer(entries: readonly Entry<Item, Result>[]): Promise<void> {
+    this.sent?.(entries.length);
     try {
       const results = await this.work(entries.map(({ item }) => item));
       entries.forEach(({ callers }, at) => callers.forEach(({ resolve }) => resolve(results[at]!)));

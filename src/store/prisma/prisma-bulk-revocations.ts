@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Optional } from '@nestjs/common';
 import { Prisma } from '../../generated/prisma/client.js';
 import { BulkRevocations, type BulkRevocation, type Marked } from '../bulk-revocations.js';
 import { Database } from '../database/database.js';
+import { StoreMetrics } from '../store-metrics.js';
 import type { Ended, SessionCursor, Spared, Whose } from '../session-registry.js';
 import { ROW_IS_LIVE } from './session-row.js';
 import { Unavailable } from '../../core/unavailable.js';
@@ -31,7 +32,10 @@ type Ending = Pick<BulkRevocation, 'key' | 'except' | 'revokedBy'> &
 /** The bulk revocations on PostgreSQL. */
 @Injectable()
 export class PrismaBulkRevocations extends BulkRevocations {
-  constructor(private readonly database: Database) {
+  constructor(
+    private readonly database: Database,
+    @Optional() private readonly metrics?: StoreMetrics,
+  ) {
     super();
   }
 
@@ -117,6 +121,7 @@ export class PrismaBulkRevocations extends BulkRevocations {
     );
     if (!end) return { last: undefined, marked: 0 };
     const { id, createdAt, looked, marked } = end;
+    this.metrics?.ended(revokedBy, marked);
     return { last: looked < PAGE ? undefined : { id, createdAt }, marked };
   }
 

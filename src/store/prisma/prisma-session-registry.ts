@@ -10,8 +10,10 @@ import {
   type SessionChange,
   type SessionCursor,
   type Spared,
+  type Swept,
   type Whose,
 } from '../session-registry.js';
+import type { StoreMetrics } from '../store-metrics.js';
 import { Unavailable } from '../../core/unavailable.js';
 import { IS_LIVE, SESSION_COLUMNS, SESSIONS_READ, toSnapshot, type SessionRow } from './session-row.js';
 
@@ -34,16 +36,23 @@ export class PrismaSessionRegistry extends SessionRegistry {
     private readonly database: Database,
     private readonly bulk: PrismaBulkRevocations,
     private readonly batchSize: number,
+    private readonly metrics?: StoreMetrics,
   ) {
     super();
-    this.openings = new Batch(sharedBy(batchSize), (sessions) => this.openAll(sessions));
+    this.openings = new Batch(
+      sharedBy(batchSize),
+      (sessions) => this.openAll(sessions),
+      metrics?.queue.bind(metrics, 'openings'),
+    );
   }
 
   override async open(session: NewSession): Promise<Snapshot> {
     // One that ends another has a row to wait for, and others would wait with it.
     const isShared = this.batchSize > 1 && session.replaces === undefined;
     const opened = isShared ? await this.openings.add(session.id, session) : undefined;
-    return opened ?? this.openOne(session);
+    const snapshot = opened ?? (await this.openOne(session));
+    this.metrics?.opened(1);
+    return snapshot;
   }
 
   override list(subject: string, limit: number, cursor?: SessionCursor): Promise<Snapshot[]> {
@@ -79,24 +88,24 @@ export class PrismaSessionRegistry extends SessionRegistry {
     return rest && { ...rest, revoked: (few?.marked ?? 0) + rest.revoked };
   }
 
-  override async sweep(
-    limit: number,
-    after?: string,
-  ): Promise<{ last: string | undefined; deleted: number }> {
+  override async sweep(limit: number, after?: string): Promise<Swept> {
     const [swept] = await this.database.run(
-      (prisma) => prisma.$queryRaw<{ last: string | null; deleted: number }[]>`
+      (prisma) => prisma.$queryRaw<{ last: string | null; deleted: number; expired: number; live: number }[]>`
         WITH page AS (
-          SELECT id FROM sessions WHERE id > ${after ?? '00000000-0000-0000-0000-000000000000'}::uuid ORDER BY id LIMIT ${limit}::int
+          SELECT id, revoked_at IS NULL AND LEAST(expires_at, idle_expires_at) > now() AS live FROM sessions WHERE id > ${after ?? '00000000-0000-0000-0000-000000000000'}::uuid ORDER BY id LIMIT ${limit}::int
         ), gone AS (
           DELETE FROM sessions USING page WHERE sessions.id = page.id
             AND LEAST(expires_at, idle_expires_at) < now() - interval '1 day'
-          RETURNING sessions.id
+          RETURNING sessions.id, revoked_at
         ), legacy AS (
           DELETE FROM legacy_tokens USING gone WHERE legacy_tokens.session_id = gone.id
         )
-        SELECT (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last, (SELECT count(*)::int FROM gone) AS deleted`,
+        SELECT (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last, (SELECT count(*)::int FROM gone) AS deleted,
+          (SELECT count(*)::int FROM gone WHERE revoked_at IS NULL) AS expired, (SELECT count(*)::int FROM page WHERE live) AS live`,
     );
-    return { last: swept!.last ?? undefined, deleted: swept!.deleted };
+    const { last, deleted, expired, live } = swept!;
+    this.metrics?.ended('expiry', expired);
+    return { last: last ?? undefined, deleted, live };
   }
 
   // Those whose client is being removed are left out: they would have to wait for it, and all others with them.
@@ -122,11 +131,12 @@ export class PrismaSessionRegistry extends SessionRegistry {
   private async openOne(session: NewSession): Promise<Snapshot> {
     const [maxTtl, idleTtl] = [Prisma.sql`${session.maxTtl}::int`, Prisma.sql`${session.idleTtl}::int`];
     const mayOpen = Prisma.sql`(NOT ${session.clientBound}::boolean OR EXISTS (SELECT FROM client))`;
-    const [snapshot] = await this.query(Prisma.sql`
+    const [row] = await this.rows<SessionRow & { replaced: number }>(Prisma.sql`
       WITH client AS (SELECT id FROM clients WHERE id = ${session.clientId} FOR KEY SHARE),
       replaced AS (
         UPDATE sessions SET revoked_at = now(), revoked_by = 'service'
-        WHERE id = ${session.replaces ?? null}::uuid AND subject = ${session.subject} AND ${IS_LIVE} AND ${mayOpen})
+        WHERE id = ${session.replaces ?? null}::uuid AND subject = ${session.subject} AND ${IS_LIVE} AND ${mayOpen}
+        RETURNING id)
       ${INSERT}
       SELECT ${session.id}::uuid, ${session.subject}, ${session.clientId}, ${session.scope}, ${session.audience}::text[],
         ${JSON.stringify(session.claims)}::jsonb, ${session.device}, ${session.amr}::text[], ${session.acr},
@@ -134,13 +144,17 @@ export class PrismaSessionRegistry extends SessionRegistry {
         ${idleTtl}, ${session.accessTokenTtl}::int, ${session.clientBound}::boolean, ${session.dpopJkt},
         ${JSON.stringify(session.extras)}::jsonb
       WHERE ${mayOpen}
-      RETURNING ${SESSION_COLUMNS}`);
-    if (!snapshot) throw new Unavailable('client_removed');
-    return snapshot;
+      RETURNING ${SESSION_COLUMNS}, (SELECT count(*)::int FROM replaced) AS replaced`);
+    if (!row) throw new Unavailable('client_removed');
+    this.metrics?.ended('service', row.replaced);
+    return toSnapshot(row);
   }
 
   private async query(sql: Prisma.Sql): Promise<Snapshot[]> {
-    const rows = await this.database.run((prisma) => prisma.$queryRaw<SessionRow[]>(sql));
-    return rows.map(toSnapshot);
+    return (await this.rows<SessionRow>(sql)).map(toSnapshot);
+  }
+
+  private rows<Row>(sql: Prisma.Sql): Promise<Row[]> {
+    return this.database.run((prisma) => prisma.$queryRaw<Row[]>(sql));
   }
 }

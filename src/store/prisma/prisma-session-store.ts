@@ -18,6 +18,7 @@ import {
   type SessionRow,
 } from './session-row.js';
 import { SessionStore } from '../session-store.js';
+import type { StoreMetrics } from '../store-metrics.js';
 
 /** How many connections may be kept waiting for sessions that others hold locked; the rest is for everybody else. */
 const SLOTS_FOR_LOCKED = 3;
@@ -50,16 +51,21 @@ export class PrismaSessionStore extends SessionStore {
   constructor(
     private readonly database: Database,
     private readonly batchSize: number,
+    private readonly metrics?: StoreMetrics,
   ) {
     super();
     const limits = sharedBy(batchSize);
-    this.rotations = new Batch(limits, (asked) =>
-      batchSize > 1 ? this.rotateAll(asked) : this.rotateOne(asked, SKIP_LOCKED),
+    this.rotations = new Batch(
+      limits,
+      (asked) => (batchSize > 1 ? this.rotateAll(asked) : this.rotateOne(asked, SKIP_LOCKED)),
+      metrics?.queue.bind(metrics, 'rotations'),
     );
-    this.patientRotations = new Batch({ ...limits, size: 1, slots: SLOTS_FOR_LOCKED }, (asked) =>
-      this.rotateOne(asked, Prisma.empty),
+    this.patientRotations = new Batch(
+      { ...limits, size: 1, slots: SLOTS_FOR_LOCKED },
+      (asked) => this.rotateOne(asked, Prisma.empty),
+      metrics?.queue.bind(metrics, 'locked_rotations'),
     );
-    this.reads = new Batch(limits, (ids) => this.read(ids));
+    this.reads = new Batch(limits, (ids) => this.read(ids), metrics?.queue.bind(metrics, 'reads'));
   }
 
   override tryRotate(id: string, generation: number, policy: RefreshPolicy): Promise<Rotated> {
@@ -123,13 +129,15 @@ export class PrismaSessionStore extends SessionStore {
     return this.reads.add(id, id);
   }
 
-  override revoke(id: string, by: RevokedBy): Promise<Snapshot | undefined> {
-    return this.one(
+  override async revoke(id: string, by: RevokedBy): Promise<Snapshot | undefined> {
+    const ended = await this.one(
       (sql) => sql`
       UPDATE sessions SET revoked_at = now(), revoked_by = ${by}
       WHERE id = ${id}::uuid AND revoked_at IS NULL AND ${NOT_ENDED_IN_BULK}
       RETURNING ${SESSION_COLUMNS}`,
     );
+    if (ended) this.metrics?.ended(by, 1);
+    return ended;
   }
 
   private async rotateAll(asked: readonly AskedRotation[]): Promise<readonly Rotated[]> {

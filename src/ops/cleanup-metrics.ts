@@ -1,0 +1,48 @@
+import { Injectable } from '@nestjs/common';
+import { Counter, Gauge } from 'prom-client';
+import { MetricsRegistry } from '../metrics/metrics-registry.js';
+
+/** What is measured of the clean-up, and what it counts on its way. */
+@Injectable()
+export class CleanupMetrics {
+  private readonly deleted: Counter;
+  private readonly alive: Gauge;
+  private readonly finished: Gauge;
+
+  constructor(registry: MetricsRegistry) {
+    const registers = [registry];
+    this.deleted = new Counter({
+      name: 'ratchet_cleanup_deleted_sessions_total',
+      help: 'Rows of sessions that were deleted a day after their deadline',
+      registers,
+    });
+    // Each process walks for itself, and sees the same sessions as the others.
+    this.alive = new Gauge({
+      name: 'ratchet_sessions_alive',
+      help: 'Sessions that lived when the clean-up last walked over them',
+      aggregator: 'max',
+      registers,
+    });
+    this.finished = new Gauge({
+      name: 'ratchet_cleanup_finished_timestamp_seconds',
+      help: 'When the clean-up last came to the end of its walk over all sessions',
+      aggregator: 'max',
+      registers,
+    });
+    // Unknown, which 0 is not, until a walk has ended.
+    this.alive.reset();
+    this.alive.remove();
+    this.finished.remove();
+  }
+
+  /** A statement deleted so many sessions. */
+  swept(deleted: number): void {
+    this.deleted.inc(deleted);
+  }
+
+  /** A walk has ended, on which so many sessions were met alive. */
+  walked(alive: number): void {
+    this.alive.set(alive);
+    this.finished.setToCurrentTime();
+  }
+}
