@@ -19,15 +19,17 @@ export interface PoolUse {
 @Injectable()
 export class StoreMetrics {
   private readonly queues = new Map<string, () => number>();
+  private poolUse: () => PoolUse | undefined = () => undefined;
   private readonly entries: Histogram;
   private readonly duration: Histogram;
   private readonly errors: Counter;
   private readonly openings: Counter;
   private readonly ends: Counter;
 
-  constructor(private readonly registry: MetricsRegistry) {
+  constructor(registry: MetricsRegistry) {
     const registers = [registry];
     const { queues } = this;
+    const useOfPool = (): PoolUse | undefined => this.poolUse();
     this.entries = new Histogram({
       name: 'ratchet_statement_entries',
       help: 'How many requests of a queue a statement was sent with',
@@ -42,6 +44,15 @@ export class StoreMetrics {
       registers,
       collect() {
         for (const [queue, waiting] of queues) this.set({ queue }, waiting());
+      },
+    });
+    new Gauge({
+      name: 'ratchet_database_connections',
+      help: 'Connections to the database: used, idle, and at most (size); and how many statements wait for one (waiting)',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        for (const [state, value] of Object.entries(useOfPool() ?? {})) this.set({ state }, Number(value));
       },
     });
     this.duration = new Histogram({
@@ -78,17 +89,9 @@ export class StoreMetrics {
     return (count) => entries.observe(count);
   }
 
-  /** Watches a pool; `use` is undefined while there is none. */
+  /** Watches a pool: `use` gives undefined while there is none. */
   pool(use: () => PoolUse | undefined): void {
-    new Gauge({
-      name: 'ratchet_database_connections',
-      help: 'Connections to the database: used, idle, and at most (size); and how many statements wait for one (waiting)',
-      labelNames: ['state'],
-      registers: [this.registry],
-      collect() {
-        for (const [state, value] of Object.entries(use() ?? {})) this.set({ state }, Number(value));
-      },
-    });
+    this.poolUse = use;
   }
 
   /** A statement took so many seconds, and failed for a reason of that class, if it did. */

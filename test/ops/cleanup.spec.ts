@@ -1,5 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { Unavailable } from '../../src/core/unavailable.ts';
+import { MetricsRegistry } from '../../src/metrics/metrics-registry.ts';
+import { CleanupMetrics } from '../../src/ops/cleanup-metrics.ts';
 import { Cleanup } from '../../src/ops/cleanup.ts';
 import { Database } from '../../src/store/database/database.ts';
 import { PrismaBulkRevocations } from '../../src/store/prisma/prisma-bulk-revocations.ts';
@@ -70,6 +72,28 @@ describe('the clean-up', () => {
     while (looks === 0) await new Promise((resolve) => setTimeout(resolve, 10));
     for (const replica of replicas) replica.onApplicationShutdown();
     expect(looks).toBeLessThan(50);
+  });
+
+  test('counts those that live, also over a walk that was broken off', async () => {
+    await fill(1_200, -DAY);
+    await database.query(
+      `UPDATE public.sessions SET idle_expires_at = now() - interval '2 days' WHERE id IN (SELECT id FROM public.sessions LIMIT 100)`,
+    );
+    await database.query(
+      `UPDATE public.sessions SET revoked_at = now(), revoked_by = 'logout' WHERE id IN
+         (SELECT id FROM public.sessions WHERE idle_expires_at > now() LIMIT 50)`,
+    );
+    const metrics = new MetricsRegistry();
+    const values = async (): Promise<unknown[]> =>
+      (await metrics.getSingleMetric('ratchet_sessions_alive')!.get()).values.map(({ value }) => value);
+    const broken = brokenOff(registry, 'sweep', 2);
+    const cleanup = new Cleanup(broken, revocations, usedJtis, rateCounts, new CleanupMetrics(metrics));
+    await expect(cleanup.walk()).rejects.toThrow(Unavailable);
+    expect(await values()).toEqual([]);
+    await cleanup.walk();
+    expect(await values()).toEqual([1_050]);
+    await cleanup.walk();
+    expect(await values()).toEqual([1_050]);
   });
 
   test('goes on with its walk where it was broken off', async () => {

@@ -19,7 +19,7 @@ export class ServerAdapter extends PrismaPg {
 
   override async connect(): ReturnType<PrismaPg['connect']> {
     const adapter = await super.connect();
-    this.connected = adapter.underlyingDriver() as pg.Pool;
+    this.connected = adapter.underlyingDriver();
     this.connected.on('release', (_error: Error, client: pg.PoolClient) => {
       // The pool drops a connection that is ending.
       if (!isClean(client)) void client.end();
