@@ -102,6 +102,10 @@ const NOTES = {
       values: '`sha256`, `sha256x2`, `better-auth`, `hydra`, `jwt`',
       note: 'which refresh tokens of [the system before](moving-in/README.md) are taken, and until which day (UTC): `sha256@2027-03-01,...`',
     },
+    LEGACY_COOKIES: {
+      values: '`name`, `name@/path`',
+      note: 'cookies of the system before, by their whole names, and with their path if it is neither `/` nor that of the contract: read beside its own, and cleared once that is set',
+    },
     LEGACY_BETTER_AUTH_SECRETS: { note: 'for `better-auth`: its secrets, old ones too' },
     LEGACY_HYDRA_SECRETS: { note: 'for `hydra`: its system secrets, old ones too' },
     LEGACY_JWT: {
@@ -119,6 +123,9 @@ const NOTES = {
     RATE_LIMIT_PER_ADDRESS: { note: 'requests a minute, dry runs counted by themselves; `0` is no limit' },
     RATE_LIMIT_PER_SESSION: { note: 'likewise' },
     RATE_LIMIT_WRONG_SERVICE_KEYS: { note: 'a minute, of an address; a right one always passes' },
+    RATE_LIMIT_UNKNOWN_TOKENS: {
+      note: 'a minute, of an address: tokens of [the system before](moving-in/README.md) that only the database can tell are none',
+    },
     RATE_LIMIT_STORE: {
       note: 'where they are counted: `memory` is in each process; `postgresql` for all replicas',
     },

@@ -41,7 +41,7 @@ export async function createApp(config: Config, contracts = CONTRACTS): Promise<
     bodyParser: false,
   });
   guardOrigins(nest, config, {
-    cookies: mounts.flatMap((mount) => mount.cookie ?? []),
+    cookies: mounts.flatMap(({ cookie, legacyCookies }) => [...(cookie ? [cookie] : []), ...legacyCookies]),
     headers: mounts.flatMap((mount) => mount.definition.headers ?? []),
     dryRunPaths: mounts.flatMap((mount) => mount.dryRunPaths),
   });

@@ -22,6 +22,8 @@ export interface RefreshRequest extends Presentation, Narrowing {
   readonly twins?: readonly string[];
   /** Whether to simulate: the same checks and the same shape of answer, and nothing written. */
   readonly dryRun: boolean;
+  /** The network that it came from, whose guesses are limited. */
+  readonly from?: string;
   /** Access tokens that came along: each must be one of the same session, however long ago it expired. */
   readonly accessTokens?: readonly string[];
 }
@@ -61,7 +63,7 @@ export class AuthService {
 
     const read =
       refreshToken && twins
-        ? await orUnavailable(() => this.twinTokens.choose([refreshToken, ...twins]))
+        ? await orUnavailable(() => this.twinTokens.choose([refreshToken, ...twins], request.from))
         : this.tokens.read(refreshToken);
     if (!read.ok) return read;
     const { sessionId, legacy } = read.value;
@@ -80,7 +82,7 @@ export class AuthService {
     const { dryRun } = request;
     // Asked first: a rotation whose answer cannot be signed would cost the client a retry.
     this.mintFor(request).ready();
-    const located = await this.tokens.locate(presented);
+    const located = await this.tokens.locate(presented, request.from);
     if (!located.ok) return located;
     const token = located.value;
     const flaw = await this.flawIn(request, token);

@@ -6,6 +6,7 @@ import { accept, refuse, type Outcome } from '../core/refusal.js';
 import { sessionIdOf, type RefreshToken } from '../core/refresh-token.js';
 import { LegacyTokens, type KnownLegacyToken } from '../store/legacy-tokens.js';
 import { Clock } from './clock.js';
+import { RateLimiter } from './rate-limiter.js';
 import { RefreshTokens } from './refresh-tokens.js';
 
 /** A refresh token that may be genuine, as far as can be told without I/O, and the session that follows from it. */
@@ -31,6 +32,7 @@ export class PresentedTokens {
     private readonly tokens: RefreshTokens,
     private readonly legacyTokens: LegacyTokens,
     private readonly clock: Clock,
+    private readonly limiter: RateLimiter,
   ) {}
 
   /** Reads a token without any I/O. Refuses: missing_token, malformed_token, expired. */
@@ -47,14 +49,21 @@ export class PresentedTokens {
 
   /**
    * The token as it stands in the database, with the id that its session has now. Writes nothing, and does nothing for one of
-   * this service. Refuses: malformed_token, unknown_session. Throws Unavailable.
+   * this service. Refuses: malformed_token, unknown_session, rate_limited. Throws Unavailable.
+   *
+   * @param from the network that it came from, whose guesses are limited; absent where whoever asks may ask as often as they like
    */
-  async locate(token: PresentedToken): Promise<Outcome<PresentedToken>> {
+  async locate(token: PresentedToken, from?: string): Promise<Outcome<PresentedToken>> {
     const { legacy } = token;
     if (!legacy) return accept(token);
+    const isGenuine = legacy.some(({ lane }) => isKeyed(lane));
+    // What a key has signed is no guess.
+    const guesser = isGenuine ? undefined : from;
+    const retryAfter = guesser === undefined ? 0 : await this.limiter.untilUnknownToken(guesser);
+    if (retryAfter > 0) return refuse('rate_limited', { retryAfter, detail: 'unknown_token_limit' });
     const known = await this.legacyTokens.find(lookupsOf(legacy));
     if (known) return accept(asKnown(token, known));
-    const isGenuine = legacy.some(({ lane }) => isKeyed(lane));
+    if (guesser !== undefined) await this.limiter.unknownToken(guesser);
     return refuse(isGenuine ? 'unknown_session' : 'malformed_token', { detail: 'legacy_unknown' });
   }
 

@@ -30,6 +30,7 @@ export class RateLimiter {
   private readonly real: Limits;
   private readonly dry: Limits;
   private readonly wrongServiceKeys: RateLimiterMemory | undefined;
+  private readonly unknownTokens: RateLimiterMemory | undefined;
   private readonly shared: RateCounts | undefined;
   private isAlone = false;
 
@@ -37,6 +38,7 @@ export class RateLimiter {
     this.real = limitsOf(rateLimits, '');
     this.dry = limitsOf(rateLimits, 'dry-run-');
     this.wrongServiceKeys = aMinute(rateLimits.wrongServiceKeys, 'wrong-service-key');
+    this.unknownTokens = aMinute(rateLimits.unknownTokens, 'unknown-token');
     this.shared = isWorker || rateLimits.store === 'postgresql' ? counts : undefined;
   }
 
@@ -55,6 +57,21 @@ export class RateLimiter {
   /** Counts a wrong service key from an address; undefined if they are not limited. */
   async wrongServiceKey(address: string): Promise<RateStanding | undefined> {
     return this.wrongServiceKeys && this.count(this.wrongServiceKeys, address);
+  }
+
+  /** Counts a token of the system before from an address that turned out to be none. */
+  async unknownToken(address: string): Promise<void> {
+    if (!this.unknownTokens) return;
+    const { allowed, reset } = await this.count(this.unknownTokens, address);
+    // Known here from then on, whoever counted the others.
+    if (!allowed) await this.unknownTokens.block(address, reset);
+  }
+
+  /** In how many seconds an address may present another token that is perhaps none; 0 if now. Counts nothing. */
+  async untilUnknownToken(address: string): Promise<number> {
+    const counted = await this.unknownTokens?.get(address);
+    const isOver = counted && counted.consumedPoints >= this.unknownTokens!.points;
+    return isOver ? Math.ceil(counted.msBeforeNext / 1000) : 0;
   }
 
   private count(limiter: RateLimiterMemory, key: string): Promise<RateStanding> {

@@ -21,16 +21,21 @@ export class RevocationService {
 
   /**
    * Ends the session of a refresh token, of whatever generation (RFC 7009 section 2.1). A token that opens nothing ends
-   * nothing, and that is no error. Refuses: wrong_client, unavailable.
+   * nothing, and that is no error. Refuses: wrong_client, rate_limited, unavailable.
    *
-   * @param clientId the authenticated client, to which the session must then be bound
+   * @param by.clientId the authenticated client, to which the session must then be bound
+   * @param by.from the network that it came from, whose guesses are limited
    */
-  async revoke(refreshToken: string | undefined, clientId?: string): Promise<Outcome<Revoked>> {
+  async revoke(
+    refreshToken: string | undefined,
+    { clientId, from }: { readonly clientId?: string | undefined; readonly from?: string | undefined },
+  ): Promise<Outcome<Revoked>> {
     const read = this.tokens.read(refreshToken);
     if (!read.ok) return accept({ ended: false });
     return orUnavailable<Revoked>(async () => {
-      const located = await this.tokens.locate(read.value);
-      if (!located.ok) return accept({ ended: false });
+      const located = await this.tokens.locate(read.value, from);
+      if (!located.ok)
+        return located.refusal.reason === 'rate_limited' ? located : accept<Revoked>({ ended: false });
       const { sessionId } = located.value;
       if (clientId !== undefined) {
         const found = await this.store.find(sessionId);
@@ -43,7 +48,8 @@ export class RevocationService {
       }
       const ended = (await this.store.revoke(sessionId, 'logout')) !== undefined;
       // A refresh that came at the same time has given the session another id.
-      if (!ended && (await this.tokens.hasMovedIn(located.value))) return this.revoke(refreshToken, clientId);
+      if (!ended && (await this.tokens.hasMovedIn(located.value)))
+        return this.revoke(refreshToken, { clientId, from });
       return accept({ ended, sessionId });
     });
   }

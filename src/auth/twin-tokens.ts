@@ -24,9 +24,11 @@ export class TwinTokens {
    * The one that is meant: the newest of a session; of several sessions of one person that live, the newest. Refuses as
    * PresentedTokens does if none is genuine, and invalid_request if several people's sessions live: whoever tosses a
    * token of his own in would have others act in his name. Throws Unavailable.
+   *
+   * @param from the network that they came from
    */
-  async choose(texts: readonly string[]): Promise<Outcome<PresentedToken>> {
-    const read = await Promise.all(texts.map((text) => this.readOne(text)));
+  async choose(texts: readonly string[], from?: string): Promise<Outcome<PresentedToken>> {
+    const read = await Promise.all(texts.map((text) => this.readOne(text, from)));
     const bySession = new Map<string, PresentedToken>();
     for (const { value } of read.filter((outcome) => outcome.ok)) {
       const known = bySession.get(value.sessionId);
@@ -42,9 +44,9 @@ export class TwinTokens {
     return accept(bySession.get(newest?.session.id ?? '') ?? first);
   }
 
-  private async readOne(text: string): Promise<Outcome<PresentedToken>> {
+  private async readOne(text: string, from: string | undefined): Promise<Outcome<PresentedToken>> {
     const read = this.tokens.read(text);
-    return read.ok ? this.tokens.locate(read.value) : read;
+    return read.ok ? this.tokens.locate(read.value, from) : read;
   }
 
   private async liveOf(sessionIds: readonly string[]): Promise<Snapshot[]> {

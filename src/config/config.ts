@@ -47,6 +47,8 @@ export interface Config {
     readonly perAddress: number;
     readonly perSession: number;
     readonly wrongServiceKeys: number;
+    /** Of an address: tokens of the system before that only the database could tell were none. */
+    readonly unknownTokens: number;
     /** Where they are counted: in each process, or in the database for all replicas. */
     readonly store: 'memory' | 'postgresql';
   };

@@ -105,6 +105,7 @@ function configOf(
       perAddress: settings.integer('RATE_LIMIT_PER_ADDRESS', 600, 0, 1_000_000_000),
       perSession: settings.integer('RATE_LIMIT_PER_SESSION', 120, 0, 1_000_000_000),
       wrongServiceKeys: settings.integer('RATE_LIMIT_WRONG_SERVICE_KEYS', 30, 0, 1_000_000_000),
+      unknownTokens: settings.integer('RATE_LIMIT_UNKNOWN_TOKENS', 60, 0, 1_000_000_000),
       store: settings.choice('RATE_LIMIT_STORE', 'memory', ['memory', 'postgresql']),
     },
     logSubjects: settings.choice('LOG_SUBJECTS', 'plain', ['plain', 'hashed', 'off']),

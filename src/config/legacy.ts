@@ -2,12 +2,20 @@ import { createPublicKey, createSecretKey, hash, type KeyObject } from 'node:cry
 import { LEGACY_JWT_ALGORITHMS, type JwtLane, type LegacyJwtAlgorithm } from '../core/legacy-jwt.js';
 import { LEGACY_LANES, type LegacyLane, type LegacyLaneName, type OpenLane } from '../core/legacy-token.js';
 import type { Settings } from './settings.js';
-import { firstTwice, splitOnce } from './text.js';
+import { firstTwice, isPlainPath, splitOnce } from './text.js';
 
 /** What is taken of the system that this service has taken the place of. */
 export interface LegacyConfig {
   /** The lanes on which its refresh tokens are recognised, closed ones too. */
   readonly lanes: readonly OpenLane[];
+  /** The cookies that its refresh tokens come in. */
+  readonly cookies: readonly LegacyCookie[];
+}
+
+/** A cookie of the other system: its whole name, and its path if that is none where this service would look for it. */
+export interface LegacyCookie {
+  readonly name: string;
+  readonly path: string | undefined;
 }
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
@@ -33,7 +41,29 @@ export function readLegacy(settings: Settings): LegacyConfig {
     if (lane.split(' and ').some((each) => settings.faults(each))) return [];
     return settings.mistake('LEGACY_TOKENS', `opens ${name}, for which ${lane} must be set`, []);
   });
-  return { lanes };
+  return { lanes, cookies: readCookies(settings) };
+}
+
+/** LEGACY_COOKIES, a list of `<name>` or `<name>@<path>`. */
+function readCookies(settings: Settings): LegacyCookie[] {
+  const cookies = settings.list('LEGACY_COOKIES', (item) => {
+    const [name, path] = splitOnce(item, '@');
+    // A token (RFC 6265 section 4.1.1).
+    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/.test(name))
+      return { mistake: `"${name}" is not the name of a cookie` };
+    if (path && path !== '/' && !isPlainPath(path))
+      return { mistake: `the path "${path}" of ${name} is not a path such as /auth` };
+    return { value: { name, path: path || undefined } };
+  });
+  const twice = firstTwice(cookies.map(({ name }) => name));
+  if (twice) settings.mistake('LEGACY_COOKIES', `${twice} is there twice`, undefined);
+  if (cookies.length > 0 && !settings.text('LEGACY_TOKENS'))
+    settings.mistake(
+      'LEGACY_COOKIES',
+      'are read for the tokens that LEGACY_TOKENS opens lanes for, which is not set',
+      undefined,
+    );
+  return cookies;
 }
 
 function readLane(item: string): { value: { name: LegacyLaneName; closesAt: Date } } | { mistake: string } {

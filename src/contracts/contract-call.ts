@@ -3,6 +3,7 @@ import type { AuthService, Refreshed, RefreshRequest } from '../auth/auth.servic
 import type { RevocationService } from '../auth/revocation.service.js';
 import { accept, refuse, type Outcome, type Refusal } from '../core/refusal.js';
 import type { Answered } from '../core/session.js';
+import { networkOf } from '../http/address-limit.guard.js';
 import { replyRefusal } from '../http/errors/error-reply.js';
 import { recordOf } from '../http/request-record.js';
 import type { RefreshCookie } from '../http/refresh-cookie.js';
@@ -16,10 +17,12 @@ export interface CarriedToken {
   /** Others that came in cookies of the same name: which is meant, the service knows. */
   readonly twins?: readonly string[];
   readonly by: 'body' | 'cookie';
+  /** Cookies of the system before that came, to be cleared once this service's own has taken their place. */
+  readonly outdated?: readonly RefreshCookie[];
 }
 
-/** A refresh as a contract asks for it. Whether it is a dry run, the call knows by itself. */
-export interface RefreshWanted extends Omit<RefreshRequest, 'refreshToken' | 'dryRun'> {
+/** A refresh as a contract asks for it. Whether it is a dry run, and where it comes from, the call knows by itself. */
+export interface RefreshWanted extends Omit<RefreshRequest, 'refreshToken' | 'from' | 'dryRun'> {
   readonly token: Outcome<CarriedToken>;
   /** How the refresh token goes back, if not as it came. */
   readonly back?: CarriedToken['by'];
@@ -58,8 +61,21 @@ export class ContractCall {
     if (inBody || !cookie) return this.tokenInBody(inBody);
     const inCookie = cookie.read(this.request);
     if (!inCookie.ok) return inCookie;
-    const [text, ...twins] = inCookie.value;
-    return accept({ text, by: 'cookie', ...(twins.length > 0 && { twins }) });
+    const values = [...inCookie.value];
+    const outdated: RefreshCookie[] = [];
+    for (const legacy of this.mount.legacyCookies) {
+      const inLegacy = legacy.read(this.request);
+      if (!inLegacy.ok) return inLegacy;
+      if (inLegacy.value.length > 0) outdated.push(legacy);
+      values.push(...inLegacy.value);
+    }
+    const [text, ...twins] = values;
+    return accept({
+      text,
+      by: 'cookie',
+      ...(twins.length > 0 && { twins }),
+      ...(outdated.length > 0 && { outdated }),
+    });
   }
 
   /** The refresh token of the body alone. */
@@ -83,13 +99,20 @@ export class ContractCall {
     const dryRun = this.dryRun();
     if (!dryRun.ok) return this.refuse(dryRun.refusal);
     if (!token.ok) return this.refuse(token.refusal);
-    const { text: refreshToken, by, ...came } = token.value;
-    const outcome = await this.auth.refresh({ ...particulars, ...came, refreshToken, dryRun: dryRun.value });
+    const { text: refreshToken, by, outdated = [], ...came } = token.value;
+    const outcome = await this.auth.refresh({
+      ...particulars,
+      ...came,
+      refreshToken,
+      from: networkOf(this.request),
+      dryRun: dryRun.value,
+    });
     if (!outcome.ok) return this.refuse(outcome.refusal);
     const refreshed = outcome.value;
     this.record(refreshed);
     const byCookie = (back ?? by) === 'cookie';
     if (came.twins) this.clearTwins();
+    this.clear(outdated);
     if (byCookie) this.setCookie(this.mount.cookie!, refreshed.refreshToken, refreshed.idleExpiresIn);
     const { accessToken, expiresIn, refreshTokenExpiresIn, idleExpiresIn, session } = refreshed;
     return write({
@@ -112,21 +135,23 @@ export class ContractCall {
     const dryRun = this.dryRun();
     if (!dryRun.ok) return this.refuse(dryRun.refusal);
     if (!token.ok) return this.refuse(token.refusal);
-    const { text, twins = [] } = token.value;
+    const { text, twins = [], outdated = [] } = token.value;
+    const by = { clientId, from: networkOf(this.request) };
     for (const twin of twins) {
-      const outcome = await this.revocation.revoke(twin, clientId);
+      const outcome = await this.revocation.revoke(twin, by);
       if (!outcome.ok) return this.refuse(outcome.refusal);
     }
-    const outcome = await this.revocation.revoke(text, clientId);
+    const outcome = await this.revocation.revoke(text, by);
     if (!outcome.ok) return this.refuse(outcome.refusal);
     const { ended, sessionId } = outcome.value;
     if (twins.length > 0) this.clearTwins();
+    this.clear(outdated);
     Object.assign(recordOf(this.request), {
       outcome: ended ? 'logout' : 'no-session',
       ...(sessionId && { sessionId }),
     });
     // Only one that came: a form of a foreign page brings none, and is a navigation, whose Set-Cookie browsers heed.
-    if (this.mount.cookie?.mayBeIn(this.request)) this.setCookie(this.mount.cookie, '', 0);
+    if (this.mount.cookie?.isIn(this.request)) this.setCookie(this.mount.cookie, '', 0);
     return undefined;
   }
 
@@ -139,6 +164,11 @@ export class ContractCall {
   setCookie(cookie: RefreshCookie, value: string, maxAge: number): void {
     if (recordOf(this.request).dryRun) return;
     this.reply.header('set-cookie', cookie.write(value, maxAge, cookie.mustBeSecure(this.request)));
+  }
+
+  private clear(cookies: readonly RefreshCookie[]): void {
+    if (recordOf(this.request).dryRun) return;
+    for (const cookie of cookies) this.reply.header('set-cookie', cookie.clear(this.request));
   }
 
   private clearTwins(): void {

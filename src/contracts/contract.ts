@@ -67,6 +67,8 @@ export class Mount implements MountedApi {
   /** None with DRY_RUN=off. */
   readonly dryRunPaths: readonly string[];
   readonly cookie: RefreshCookie | undefined;
+  /** Those of the system before, if the contract has a cookie: what comes in them is read beside it. */
+  readonly legacyCookies: readonly RefreshCookie[];
   /** Where access tokens go, or may go. */
   readonly accessCookie: RefreshCookie | undefined;
   private readonly issuerPath: string;
@@ -92,6 +94,10 @@ export class Mount implements MountedApi {
       cookie === undefined
         ? undefined
         : new RefreshCookie(config.cookie.name ?? cookie, this.folder, config.cookie);
+    const { cookies } = config.legacy;
+    this.legacyCookies = (this.cookie ? cookies : [])
+      .filter((legacy) => legacy.name !== this.cookie!.name)
+      .map((legacy) => RefreshCookie.legacy(legacy.name, legacy.path ?? this.folder, config.cookie));
     this.accessCookie = definition.accessCookie?.(config, this.settings);
     this.routes = Object.fromEntries(routes.map(({ path, method }) => [path, [method]]));
     const canRunDry = config.dryRun === 'off' ? [] : routes.filter(({ dryRun }) => dryRun);

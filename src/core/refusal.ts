@@ -85,7 +85,8 @@ export type RefusalDetail =
   /** rate_limited: whose limit it was. */
   | 'address_limit'
   | 'service_key_limit'
-  | 'session_limit';
+  | 'session_limit'
+  | 'unknown_token_limit';
 
 /** Something wrong with a request, and where. */
 export interface Flaw {

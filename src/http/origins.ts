@@ -86,7 +86,7 @@ function ruleAgainst(
   if (isPreflight(request)) return isPublic(request) ? undefined : 'preflight';
   if (SAFE_METHODS.has(request.method)) return undefined;
   // Without the cookie it does nothing in its user's name that its sender could not do alone.
-  const cookie = cookies.find((candidate) => candidate.mayBeIn(request));
+  const cookie = cookies.find((candidate) => candidate.isIn(request));
   const { origin, 'sec-fetch-site': site } = request.headers;
   if (!cookie || (origin !== undefined && allowedOrigins.includes(origin))) return undefined;
   // Where a browser sends it, it alone decides.

@@ -33,6 +33,24 @@ export class RefreshCookie {
     this.attributes = this.attributesAt(sentAt, config.domain, config.partitioned);
   }
 
+  /**
+   * A cookie of the system whose place this service has taken, to be read and cleared. It may be anywhere that this service's own may
+   * be, and at `path`.
+   */
+  static legacy(
+    fullName: string,
+    path: string,
+    { domain, partitioned, sameSite, ...config }: CookieConfig,
+  ): RefreshCookie {
+    const prefix = (['__Host-', '__Secure-'] as const).find((each) => fullName.startsWith(each)) ?? '';
+    return new RefreshCookie(fullName.slice(prefix.length), path, {
+      prefix,
+      ...{ sameSite, partitioned },
+      alwaysSecure: config.alwaysSecure || prefix !== '',
+      ...(domain !== undefined && prefix !== '__Host-' && { domain }),
+    });
+  }
+
   /** A Set-Cookie value that hands `token` over for `maxAge` seconds; `secure` as mustBeSecure says. */
   write(token: string, maxAge: number, secure = true): string {
     return `${this.name}=${token}; Max-Age=${maxAge}${this.attributes}${secure ? '; Secure' : ''}`;
@@ -69,7 +87,7 @@ export class RefreshCookie {
   read(request: FastifyRequest): Outcome<readonly string[]> {
     const header = request.headers.cookie;
     if (header === undefined) return accept([]);
-    const own = header.split(';').filter((pair) => pair.split('=', 1)[0]!.trim() === this.name);
+    const own = this.pairsIn(header);
     if (own.length === 1) return accept([valueOf(own[0]!)].filter(Boolean));
     const values = new Set(own.map(valueOf).filter(Boolean));
     if (values.size <= MOST_TWINS) return accept([...values]);
@@ -77,9 +95,21 @@ export class RefreshCookie {
     return refuse('invalid_request', { flaws: [{ in: 'cookie', name: this.name, message }] });
   }
 
-  /** Whether the request may carry it. */
-  mayBeIn(request: FastifyRequest): boolean {
-    return request.headers.cookie?.includes(this.name) ?? false;
+  /** Set-Cookie values that clear it, and its twins. */
+  clear(request: FastifyRequest): string[] {
+    const secure = this.mustBeSecure(request);
+    return [...this.clearTwins(request, secure), this.write('', 0, secure)];
+  }
+
+  /** Whether the request carries it, be it empty. */
+  isIn({ headers: { cookie } }: FastifyRequest): boolean {
+    return cookie !== undefined && this.pairsIn(cookie).length > 0;
+  }
+
+  private pairsIn(header: string): string[] {
+    // Most that come are others'.
+    if (!header.includes(this.name)) return [];
+    return header.split(';').filter((pair) => pair.split('=', 1)[0]!.trim() === this.name);
   }
 
   private attributesAt(path: string, domain: string | undefined, partitioned: boolean): string {

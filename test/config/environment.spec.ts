@@ -51,6 +51,7 @@ describe('a newcomer who sets nothing', () => {
         perAddress: 600,
         perSession: 120,
         wrongServiceKeys: 30,
+        unknownTokens: 60,
         store: 'memory',
       },
       logLevel: 'info',
@@ -196,6 +197,7 @@ describe('an operator', () => {
       RATE_LIMIT_PER_ADDRESS: '0',
       RATE_LIMIT_PER_SESSION: '7',
       RATE_LIMIT_WRONG_SERVICE_KEYS: '5',
+      RATE_LIMIT_UNKNOWN_TOKENS: '9',
       LOG_LEVEL: 'DEBUG',
     });
     expect(exported(config)).toEqual([
@@ -226,7 +228,7 @@ describe('an operator', () => {
       docs: false,
       dryRun: 'samples',
       trustProxy: 2,
-      rateLimits: { perAddress: 0, perSession: 7, wrongServiceKeys: 5, store: 'memory' },
+      rateLimits: { perAddress: 0, perSession: 7, wrongServiceKeys: 5, unknownTokens: 9, store: 'memory' },
       logLevel: 'debug',
     });
   });

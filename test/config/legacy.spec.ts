@@ -18,7 +18,7 @@ function keysOf(environment: Environment): Buffer[] {
 
 describe('who moves in', () => {
   test('has nothing to set, and then no lane is open', () => {
-    expect(read({}).legacy).toEqual({ lanes: [] });
+    expect(read({}).legacy).toEqual({ lanes: [], cookies: [] });
   });
 
   test('opens lanes, each until a day of its own', () => {
@@ -30,7 +30,19 @@ describe('who moves in', () => {
         { lane: { name: 'sha256' }, closesAt: new Date('2027-03-01T00:00:00Z') },
         { lane: { name: 'sha256x2' }, closesAt: new Date('2027-04-01T00:00:00Z') },
       ],
+      cookies: [],
     });
+  });
+
+  test('names the cookies of the old system, each with its path where it has one of its own', () => {
+    const { legacy } = read({
+      LEGACY_TOKENS: 'sha256@2027-03-01',
+      LEGACY_COOKIES: '__Secure-better-auth.session_token, sRefreshToken@/auth/session/refresh',
+    });
+    expect(legacy.cookies).toEqual([
+      { name: '__Secure-better-auth.session_token', path: undefined },
+      { name: 'sRefreshToken', path: '/auth/session/refresh' },
+    ]);
   });
 
   test('gives the secrets of the old system, as text or as bytes, or in a file', () => {
@@ -86,6 +98,19 @@ describe('who moves in', () => {
     [{ LEGACY_TOKENS: 'better-auth@2027-03-01' }, /for which LEGACY_BETTER_AUTH_SECRETS must be set/],
     [{ LEGACY_TOKENS: 'jwt@2027-03-01' }, /opens jwt, for which LEGACY_JWT and LEGACY_JWT_KEYS must be set/],
     [{ LEGACY_TOKENS: 'jwt@2027-03-01', LEGACY_JWT: 'HS256:sid' }, /LEGACY_JWT_KEYS must be set/],
+    [
+      { LEGACY_TOKENS: 'sha256@2027-03-01', LEGACY_COOKIES: 'a cookie' },
+      /^LEGACY_COOKIES: "a cookie" is not the name of a cookie$/,
+    ],
+    [
+      { LEGACY_TOKENS: 'sha256@2027-03-01', LEGACY_COOKIES: 'sid@auth' },
+      /the path "auth" of sid is not a path such as \/auth/,
+    ],
+    [{ LEGACY_TOKENS: 'sha256@2027-03-01', LEGACY_COOKIES: 'sid,sid@/auth' }, /sid is there twice/],
+    [
+      { LEGACY_COOKIES: 'sid' },
+      /are read for the tokens that LEGACY_TOKENS opens lanes for, which is not set/,
+    ],
     [{ ...JWT, LEGACY_JWT: 'none:sid' }, /begins with "none", which is none of HS256, HS384/],
     [{ ...JWT, LEGACY_JWT: 'HS256' }, /is written algorithm:claim/],
     [{ ...JWT, LEGACY_JWT: 'HS256:sid:typ' }, /is written algorithm:claim/],

@@ -17,6 +17,7 @@ export const SETTINGS: Readonly<Record<string, string>> = {
   RATE_LIMIT_PER_ADDRESS: '0',
   RATE_LIMIT_PER_SESSION: '0',
   RATE_LIMIT_WRONG_SERVICE_KEYS: '0',
+  RATE_LIMIT_UNKNOWN_TOKENS: '0',
   LOG_LEVEL: 'silent',
   BATCH_SIZE: process.env['TEST_BATCH_SIZE'] ?? '64',
 };
