@@ -7,6 +7,7 @@ import { MetricsRegistry } from '../metrics/metrics-registry.js';
 export class AuthMetrics {
   private readonly signing: Histogram;
   private readonly read: Counter;
+  private readonly moved: Counter;
 
   constructor(registry: MetricsRegistry) {
     const registers = [registry];
@@ -22,6 +23,16 @@ export class AuthMetrics {
       labelNames: ['kid'],
       registers,
     });
+    this.moved = new Counter({
+      name: 'ratchet_legacy_tokens_used_total',
+      help: 'Sessions of the system before that came with its refresh token for the first time',
+      registers,
+    });
+  }
+
+  /** A session has moved in: the first refresh with its token of the system before. */
+  movedIn(): void {
+    this.moved.inc();
   }
 
   /** An access token took so many seconds to sign. */

@@ -5,6 +5,7 @@ import { isKeyed, readLegacyToken, type LegacyToken } from '../core/legacy-token
 import { accept, refuse, type Outcome } from '../core/refusal.js';
 import { sessionIdOf, type RefreshToken } from '../core/refresh-token.js';
 import { LegacyTokens, type KnownLegacyToken } from '../store/legacy-tokens.js';
+import { AuthMetrics } from './auth-metrics.js';
 import { Clock } from './clock.js';
 import { RateLimiter } from './rate-limiter.js';
 import { RefreshTokens } from './refresh-tokens.js';
@@ -33,6 +34,7 @@ export class PresentedTokens {
     private readonly legacyTokens: LegacyTokens,
     private readonly clock: Clock,
     private readonly limiter: RateLimiter,
+    private readonly metrics: AuthMetrics,
   ) {}
 
   /** Reads a token without any I/O. Refuses: missing_token, malformed_token, expired. */
@@ -79,6 +81,7 @@ export class PresentedTokens {
   async moveIn(token: PresentedToken): Promise<PresentedToken> {
     if (!token.legacy || token.used !== false) return token;
     const known = await this.legacyTokens.use(lookupsOf(token.legacy), sessionIdOf(token.handle));
+    if (known?.movedIn) this.metrics.movedIn();
     return known ? asKnown(token, known) : token;
   }
 }

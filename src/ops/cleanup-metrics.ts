@@ -7,6 +7,7 @@ import { MetricsRegistry } from '../metrics/metrics-registry.js';
 export class CleanupMetrics {
   private readonly deleted: Counter;
   private readonly alive: Gauge;
+  private readonly legacy: Gauge;
   private readonly finished: Gauge;
 
   constructor(registry: MetricsRegistry) {
@@ -23,6 +24,12 @@ export class CleanupMetrics {
       aggregator: 'max',
       registers,
     });
+    this.legacy = new Gauge({
+      name: 'ratchet_legacy_tokens_left',
+      help: 'Of these, imported ones whose token of the system before has not come yet',
+      aggregator: 'max',
+      registers,
+    });
     this.finished = new Gauge({
       name: 'ratchet_cleanup_finished_timestamp_seconds',
       help: 'When the clean-up last came to the end of its walk over all sessions',
@@ -30,9 +37,7 @@ export class CleanupMetrics {
       registers,
     });
     // Unknown, which 0 is not, until a walk has ended.
-    this.alive.reset();
-    this.alive.remove();
-    this.finished.remove();
+    for (const gauge of [this.alive, this.legacy, this.finished]) gauge.remove();
   }
 
   /** A statement deleted so many sessions. */
@@ -40,9 +45,10 @@ export class CleanupMetrics {
     this.deleted.inc(deleted);
   }
 
-  /** A walk has ended, on which so many sessions were met alive. */
-  walked(alive: number): void {
+  /** A walk has ended, on which so many sessions were met alive, of which so many have an unused token of the system before. */
+  walked(alive: number, unused: number): void {
     this.alive.set(alive);
+    this.legacy.set(unused);
     this.finished.setToCurrentTime();
   }
 }

@@ -32,9 +32,9 @@ const BETWEEN_FORGETTING = 60_000;
 export class Cleanup implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(Cleanup.name);
   private readonly stop = new AbortController();
-  /** The session that the walk has come to, undefined at the start, and how many live were met before it. */
+  /** The session that the walk has come to, undefined at the start, and what was met before it. */
   private place: string | undefined;
-  private live = 0;
+  private met = { live: 0, unused: 0 };
 
   constructor(
     private readonly registry: SessionRegistry,
@@ -61,12 +61,14 @@ export class Cleanup implements OnApplicationBootstrap, OnApplicationShutdown {
     do {
       const swept = await this.registry.sweep(BATCH, this.place);
       total += swept.deleted;
-      this.live = (this.place === undefined ? 0 : this.live) + swept.live;
+      if (this.place === undefined) this.met = { live: 0, unused: 0 };
+      this.met.live += swept.live;
+      this.met.unused += swept.unused;
       this.metrics?.swept(swept.deleted);
       this.place = swept.last;
       if (this.place) await this.breathe();
     } while (this.place);
-    this.metrics?.walked(this.live);
+    this.metrics?.walked(this.met.live, this.met.unused);
     if (total > 0) this.logger.log({ msg: 'expired sessions deleted', deleted: total });
     return total;
   }

@@ -6,6 +6,12 @@ export interface KnownLegacyToken {
   readonly used: boolean;
 }
 
+/** What has become of it by its use. */
+export interface UsedLegacyToken extends KnownLegacyToken {
+  /** Whether this was the use that it moved in by. */
+  readonly movedIn: boolean;
+}
+
 /** The refresh tokens that sessions were imported with. */
 export abstract class LegacyTokens {
   /**
@@ -22,5 +28,5 @@ export abstract class LegacyTokens {
    * @returns as find
    * @throws Unavailable if the database does not answer in time
    */
-  abstract use(lookups: readonly Buffer[], sessionId: string): Promise<KnownLegacyToken | undefined>;
+  abstract use(lookups: readonly Buffer[], sessionId: string): Promise<UsedLegacyToken | undefined>;
 }

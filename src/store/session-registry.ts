@@ -61,6 +61,8 @@ export interface Swept {
   readonly deleted: number;
   /** How many live: those of a bulk revocation whose rows are not marked yet included. */
   readonly live: number;
+  /** How many of these have a token of the system before that has not been used yet. */
+  readonly unused: number;
 }
 
 /**

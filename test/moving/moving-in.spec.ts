@@ -219,6 +219,19 @@ describe('whoever moves in', () => {
     });
   });
 
+  test('is counted once, however often the old token comes', async () => {
+    const counted = async (): Promise<number> => {
+      const metrics = await (await service.api('GET', '/metrics')).text();
+      return Number(/^ratchet_legacy_tokens_used_total (\d+)$/m.exec(metrics)?.[1]);
+    };
+    const given = SYSTEMS['a table of digests']!();
+    await moveIn(given);
+    const before = await counted();
+    await Promise.all([1, 2, 3].map(() => service.refresh(given.token)));
+    await service.refresh(given.token);
+    expect(await counted()).toBe(before + 1);
+  });
+
   test('is held to the rules from then on: the old token after its successor was used ends the session', async () => {
     const given = SYSTEMS['a table of digests']!();
     await moveIn(given);

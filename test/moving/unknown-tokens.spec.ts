@@ -1,5 +1,5 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { startService, type TestService } from '../support/service.ts';
+import { startService } from '../support/service.ts';
 import { useService } from '../support/use-service.ts';
 import { importLines } from './import-lines.ts';
 

@@ -84,16 +84,25 @@ describe('the clean-up', () => {
          (SELECT id FROM public.sessions WHERE idle_expires_at > now() LIMIT 50)`,
     );
     const metrics = new MetricsRegistry();
-    const values = async (): Promise<unknown[]> =>
-      (await metrics.getSingleMetric('ratchet_sessions_alive')!.get()).values.map(({ value }) => value);
+    // Of live ones, of one that has come, and of dead ones.
+    await database.query(`INSERT INTO public.legacy_tokens (lookup, session_id, used_at)
+      SELECT decode(md5(id::text), 'hex'), id, CASE number WHEN 1 THEN now() END
+      FROM (SELECT id, row_number() OVER (ORDER BY idle_expires_at > now() AND revoked_at IS NULL DESC, id) AS number
+        FROM public.sessions) AS numbered WHERE number <= 8 OR number > 1195`);
+    const values = async (): Promise<unknown[]> => {
+      const each = ['ratchet_sessions_alive', 'ratchet_legacy_tokens_left'].map((name) =>
+        metrics.getSingleMetric(name)!.get(),
+      );
+      return (await Promise.all(each)).flatMap((metric) => metric.values.map(({ value }) => value));
+    };
     const broken = brokenOff(registry, 'sweep', 2);
     const cleanup = new Cleanup(broken, revocations, usedJtis, rateCounts, new CleanupMetrics(metrics));
     await expect(cleanup.walk()).rejects.toThrow(Unavailable);
     expect(await values()).toEqual([]);
     await cleanup.walk();
-    expect(await values()).toEqual([1_050]);
+    expect(await values()).toEqual([1_050, 7]);
     await cleanup.walk();
-    expect(await values()).toEqual([1_050]);
+    expect(await values()).toEqual([1_050, 7]);
   });
 
   test('goes on with its walk where it was broken off', async () => {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
-import { LegacyTokens, type KnownLegacyToken } from '../legacy-tokens.js';
+import { LegacyTokens, type KnownLegacyToken, type UsedLegacyToken } from '../legacy-tokens.js';
 
 /** The imported tokens on PostgreSQL. */
 @Injectable()
@@ -19,9 +19,9 @@ export class PrismaLegacyTokens extends LegacyTokens {
   }
 
   // Who is second waits for the first at the token's row, and finds it used.
-  override async use(lookups: readonly Buffer[], sessionId: string): Promise<KnownLegacyToken | undefined> {
+  override async use(lookups: readonly Buffer[], sessionId: string): Promise<UsedLegacyToken | undefined> {
     const [used] = await this.database.run(
-      (prisma) => prisma.$queryRaw<KnownLegacyToken[]>`
+      (prisma) => prisma.$queryRaw<UsedLegacyToken[]>`
         WITH token AS (
           SELECT lookup, session_id, used_at FROM legacy_tokens WHERE lookup = ANY(${lookups}::bytea[]) LIMIT 1 FOR UPDATE
         ), session AS (
@@ -32,7 +32,9 @@ export class PrismaLegacyTokens extends LegacyTokens {
           UPDATE legacy_tokens SET session_id = session.id, used_at = now() FROM token, session
           WHERE legacy_tokens.lookup = token.lookup
         )
-        SELECT COALESCE((SELECT id FROM session), token.session_id) AS "sessionId", true AS used FROM token`,
+        SELECT COALESCE((SELECT id FROM session), token.session_id) AS "sessionId", true AS used,
+          EXISTS (SELECT FROM session) AS "movedIn"
+        FROM token`,
     );
     return used;
   }

@@ -89,8 +89,10 @@ export class PrismaSessionRegistry extends SessionRegistry {
   }
 
   override async sweep(limit: number, after?: string): Promise<Swept> {
-    const [swept] = await this.database.run(
-      (prisma) => prisma.$queryRaw<{ last: string | null; deleted: number; expired: number; live: number }[]>`
+    const [counted] = await this.database.run(
+      (prisma) => prisma.$queryRaw<
+        { last: string | null; deleted: number; expired: number; live: number; unused: number }[]
+      >`
         WITH page AS (
           SELECT id, revoked_at IS NULL AND LEAST(expires_at, idle_expires_at) > now() AS live FROM sessions WHERE id > ${after ?? '00000000-0000-0000-0000-000000000000'}::uuid ORDER BY id LIMIT ${limit}::int
         ), gone AS (
@@ -100,12 +102,13 @@ export class PrismaSessionRegistry extends SessionRegistry {
         ), legacy AS (
           DELETE FROM legacy_tokens USING gone WHERE legacy_tokens.session_id = gone.id
         )
-        SELECT (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last, (SELECT count(*)::int FROM gone) AS deleted,
+        SELECT (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last,
+          (SELECT count(*)::int FROM page JOIN legacy_tokens ON session_id = page.id WHERE live AND used_at IS NULL) AS unused, (SELECT count(*)::int FROM gone) AS deleted,
           (SELECT count(*)::int FROM gone WHERE revoked_at IS NULL) AS expired, (SELECT count(*)::int FROM page WHERE live) AS live`,
     );
-    const { last, deleted, expired, live } = swept!;
+    const { last, expired, ...swept } = counted!;
     this.metrics?.ended('expiry', expired);
-    return { last: last ?? undefined, deleted, live };
+    return { ...swept, last: last ?? undefined };
   }
 
   // Those whose client is being removed are left out: they would have to wait for it, and all others with them.
