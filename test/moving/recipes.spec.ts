@@ -11,11 +11,14 @@ const sha256 = (data: string): Buffer => createHash('sha256').update(data).diges
 const SECRET = 'the-system-secret-of-hydra';
 
 /** The queries of the pages that write lines, each with its page and its place there. */
-const RECIPES = readdirSync('docs/moving-in').flatMap((page) =>
-  blocksOf(join('docs/moving-in', page))
-    .filter(({ language, code }) => language === 'sql' && code.includes("'lookup'"))
-    .map(({ code }, at) => [`${page}, ${at + 1}`, code.replace(/;\s*$/, '')] as const),
-);
+const RECIPES = readdirSync('docs/moving-in')
+  // Those of systems that can be had from npm are tested with them: npm run test:moving.
+  .filter((page) => !['better-auth.md', 'nest-auth.md', 'oidc-provider.md'].includes(page))
+  .flatMap((page) =>
+    blocksOf(join('docs/moving-in', page))
+      .filter(({ language, code }) => language === 'sql' && code.includes("'lookup'"))
+      .map(({ code }, at) => [`${page}, ${at + 1}`, code.replace(/;\s*$/, '')] as const),
+  );
 
 interface Source {
   /** The tables as the system makes them, as far as the query reads them, with two sessions, of which one has ended. */
@@ -33,15 +36,6 @@ const [online, offline] = [randomUUID(), randomUUID()];
 const supabase = { session: randomUUID(), key: randomBytes(32).toString('base64'), counter: 3 };
 
 const SOURCES: Readonly<Record<string, Source>> = {
-  'README.md, 1': {
-    token: randomBytes(24).toString('base64url'),
-    subject: 'user-3',
-    tables: (token) => `
-      CREATE TABLE "oauthRefreshToken" (token text, "userId" text, "clientId" text, "expiresAt" timestamptz, revoked timestamptz);
-      INSERT INTO "oauthRefreshToken" VALUES
-        ('${sha256(token).toString('base64url')}', 'user-3', 'an-app', now() + interval '1 day', NULL),
-        ('${sha256('x').toString('base64url')}', 'user-2', 'an-app', now() + interval '1 day', now());`,
-  },
   'hydra.md, 1': {
     token: `ory_rt_${hydraKey.toString('base64url')}.${hydraSignature}`,
     subject: 'user-4',
