@@ -12,6 +12,7 @@ import { importSessions, type ImportCounts } from './sessions/import/importer.js
 import { Database } from './store/database/database.js';
 import { DirectoryInUse } from './store/database/directory-lock.js';
 import { prepareSchema, SchemaBehind } from './store/database/schema-check.js';
+import { PrismaSessionExport } from './store/prisma/prisma-session-export.js';
 import { PrismaSessionImport } from './store/prisma/prisma-session-import.js';
 
 // `npm run import -- sessions.ndjson`: takes in sessions of another system, a line each (docs/moving-in). With the settings of
@@ -41,7 +42,9 @@ async function main(): Promise<string> {
     const counts = await importSessions(stream as AsyncIterable<Buffer>, {
       rules: { config, extras: extrasOf(config) },
       from,
-      store: dryRun ? undefined : new PrismaSessionImport(database),
+      store: dryRun
+        ? undefined
+        : { sessions: new PrismaSessionImport(database), moved: new PrismaSessionExport(database) },
       refuse: (line, reasons) => refused.add(line, reasons),
       report: (counts) => progress.show((latest = counts)),
     });

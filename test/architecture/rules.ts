@@ -15,6 +15,7 @@ const ROOTS = [
   'welcome.ts',
   'withdraw-key.ts',
   'import.ts',
+  'export.ts',
   'command.ts',
 ];
 /** What only the store may know. */

@@ -4,6 +4,7 @@ import { CONFIG } from '../../src/config/config.module.ts';
 import { ContractExtras } from '../../src/sessions/contract-extras.ts';
 import { importSessions, type ImportCounts } from '../../src/sessions/import/importer.ts';
 import { Database } from '../../src/store/database/database.ts';
+import { PrismaSessionExport } from '../../src/store/prisma/prisma-session-export.ts';
 import { PrismaSessionImport } from '../../src/store/prisma/prisma-session-import.ts';
 import type { TestService } from '../support/service.ts';
 
@@ -18,7 +19,10 @@ export async function importLines(
     Readable.from([Buffer.from(lines.map((line) => JSON.stringify(line)).join('\n'))]),
     {
       rules: { config: nest.get<Config>(CONFIG), extras: nest.get(ContractExtras, { strict: false }) },
-      store: new PrismaSessionImport(nest.get(Database)),
+      store: {
+        sessions: new PrismaSessionImport(nest.get(Database)),
+        moved: new PrismaSessionExport(nest.get(Database)),
+      },
       refuse: (line, reasons) => Promise.resolve(void refused.push([line, reasons])),
       report: () => undefined,
     },

@@ -1,3 +1,4 @@
+import type { ExportedSession, SessionExport } from '../../store/session-export.js';
 import type { ImportedSession, SessionImport } from '../../store/session-import.js';
 import { readLine, type LineRules } from './line-reader.js';
 import { linesOf } from './lines.js';
@@ -26,8 +27,11 @@ export interface ImportCounts {
 /** What an import works with. */
 export interface ImportTools {
   readonly rules: LineRules;
-  /** Where sessions go; undefined in a dry run, which reads and judges alone. */
-  readonly store: SessionImport | undefined;
+  /**
+   * Where sessions of another system go, and those of another deployment; undefined in a dry run, which reads and judges
+   * alone.
+   */
+  readonly store: { readonly sessions: SessionImport; readonly moved: SessionExport } | undefined;
   /** Told of each line that is refused, and why. */
   readonly refuse: (line: number, reasons: readonly string[]) => Promise<void>;
   /** Told now and then. */
@@ -48,17 +52,21 @@ export async function importSessions(
 ): Promise<Readonly<ImportCounts>> {
   const counts: ImportCounts = { lines: 0, bytes: 0, imported: 0, already: 0, refused: 0, next: from };
   const underWay: Promise<void>[] = [];
-  let batch: ImportedSession[] = [];
+  let batch: (ImportedSession | ExportedSession)[] = [];
 
   const add = async (
-    sessions: readonly ImportedSession[],
+    sessions: readonly (ImportedSession | ExportedSession)[],
     next: number,
     before: Promise<unknown>,
   ): Promise<void> => {
     if (store && sessions.length > 0) {
-      const inserted = await store.add(sessions);
-      counts.imported += inserted.size;
-      counts.already += sessions.length - inserted.size;
+      const moved = sessions.filter((session): session is ExportedSession => 'generation' in session);
+      const others = sessions.filter((session): session is ImportedSession => !('generation' in session));
+      const inserted =
+        (others.length > 0 ? (await store.sessions.add(others)).size : 0) +
+        (moved.length > 0 ? await store.moved.restore(moved) : 0);
+      counts.imported += inserted;
+      counts.already += sessions.length - inserted;
     } else counts.imported += sessions.length;
     await before;
     counts.next = next;

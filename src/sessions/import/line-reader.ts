@@ -8,9 +8,11 @@ import { likelyName } from '../../config/likely-name.js';
 import { isOneLine } from '../../http/validation/single-line.js';
 import { isStorable } from '../../http/validation/storable.js';
 import { readTimestamp } from '../../http/validation/timestamp.js';
+import type { ExportedSession } from '../../store/session-export.js';
 import type { ImportedSession } from '../../store/session-import.js';
 import type { ContractExtras } from '../contract-extras.js';
 import { mistakeIn } from '../session-claims.js';
+import { readEngine, type Engine } from './moved-session.js';
 
 /** As SESSION_MAX_TTL at the most, in milliseconds; a refresh token has four bytes for the seconds of its deadline. */
 const LONGEST = 3_650 * 24 * 60 * 60 * 1_000;
@@ -23,9 +25,11 @@ type Json = Readonly<Record<string, unknown>>;
 type Member<T> = (value: unknown) => T | Error;
 
 const MEMBERS = [
-  ...['lookup', 'subject', 'clientId', 'scope', 'audience', 'claims', 'device', 'amr', 'acr'],
+  ...['lookup', 'session', 'subject', 'clientId', 'scope', 'audience', 'claims', 'device', 'amr', 'acr'],
   ...['authTime', 'createdAt', 'expiresAt', 'idleExpiresAt', 'extras'],
 ];
+
+const DATES = ['authTime', 'createdAt', 'expiresAt', 'idleExpiresAt'];
 
 /** What a line is read with. */
 export interface LineRules {
@@ -39,13 +43,14 @@ export interface LineRules {
  * written to.
  *
  * @param now by this machine's clock: what has ended is not taken in
- * @returns the session, or all that is wrong with the line, in sentences that quote no value
+ * @returns the session, of another system or, if it has an id, of another deployment; or all that is wrong with the line, in
+ *   sentences that quote no value
  */
 export function readLine(
   text: string,
   { config: { lifetimes }, extras }: LineRules,
   now: Date,
-): ImportedSession | readonly string[] {
+): ImportedSession | ExportedSession | readonly string[] {
   let line: unknown;
   try {
     line = JSON.parse(text);
@@ -63,7 +68,10 @@ export function readLine(
     return otherwise;
   };
   for (const name of Object.keys(line)) if (!MEMBERS.includes(name)) mistakes.push(unknown(name));
-  for (const name of ['lookup', 'subject'])
+  const isMoved = line['session'] !== undefined;
+  if (isMoved && line['lookup'] !== undefined) mistakes.push('lookup and session are both there');
+  const needed = isMoved ? ['subject', ...DATES] : ['lookup', 'subject'];
+  for (const name of needed)
     if (line[name] === undefined || line[name] === null) mistakes.push(`${name} is missing`);
 
   const createdAt = read('createdAt', time, null);
@@ -77,10 +85,7 @@ export function readLine(
   if (createdAt !== null && new Date(createdAt).getTime() > now.getTime() + 600_000)
     mistakes.push('createdAt is in the future');
 
-  const found = read('lookup', lookup, Buffer.alloc(0));
-  const session: ImportedSession = {
-    id: placeholderId(found),
-    lookup: found.toString('hex'),
+  const session = {
     subject: read('subject', singleLine, ''),
     clientId: read('clientId', singleLine, IMPORTED),
     scope: read('scope', scope, null),
@@ -93,13 +98,18 @@ export function readLine(
     createdAt,
     expiresAt,
     idleExpiresAt,
-    maxTtl: lifetimes.max,
-    idleTtl: lifetimes.idle,
-    accessTokenTtl: lifetimes.accessToken,
     extras: read('extras', object, {}),
   };
   for (const { message } of extras.flawsIn(session.extras)) mistakes.push(message);
-  return mistakes.length > 0 ? mistakes : session;
+  if (isMoved) {
+    const engine = read<Engine | undefined>('session', readEngine, undefined);
+    // Its dates are there, or they are missed above.
+    return mistakes.length > 0 || !engine ? mistakes : ({ ...session, ...engine } as ExportedSession);
+  }
+  const found = read('lookup', lookup, Buffer.alloc(0));
+  const { max: maxTtl, idle: idleTtl, accessToken: accessTokenTtl } = lifetimes;
+  const known = { id: placeholderId(found), lookup: found.toString('hex') };
+  return mistakes.length > 0 ? mistakes : { ...session, ...known, maxTtl, idleTtl, accessTokenTtl };
 }
 
 function unknown(name: string): string {
