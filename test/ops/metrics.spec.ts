@@ -10,7 +10,7 @@ describe('an operator who reads the metrics', () => {
     const answer = await fetch(`${service.url}/metrics`, {
       headers: { authorization: `Bearer ${SERVICE_KEY}` },
     });
-    const lines = (await answer.text()).split('\n').filter((line) => line.startsWith("ratchet_"));
+    const lines = (await answer.text()).split('\n').filter((line) => line.startsWith('ratchet_'));
     return Object.fromEntries(
       lines.map((line) => {
         const at = line.lastIndexOf(' ');

@@ -246,7 +246,12 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
       await insert(backend, { idleExpires: -DAY - 1 });
       await insert(backend, { revoked: -9 * DAY, idleExpires: -DAY - 1 });
       await insert(backend, { expires: -999 * DAY, idleExpires: -999 * DAY });
-      expect(await registry.sweep(100)).toEqual({ last: expect.any(String) as string, deleted: 4, live: 1, unused: 0 });
+      expect(await registry.sweep(100)).toEqual({
+        last: expect.any(String) as string,
+        deleted: 4,
+        live: 1,
+        unused: 0,
+      });
       const left = (await backend.query('SELECT id FROM public.sessions')) as { id: string }[];
       expect(left.map(({ id }) => id).toSorted()).toEqual(kept.toSorted());
     });
