@@ -110,7 +110,7 @@ const NOTES = {
     LEGACY_HYDRA_SECRETS: { note: 'for `hydra`: its system secrets, old ones too' },
     LEGACY_JWT: {
       values: '`algorithm:claim`',
-      note: 'for `jwt`: how they are signed (HS256, HS384, HS512, RS256, ES256), which claims name the session, and what others must be: `HS512:sid+azp:typ=Refresh|Offline`',
+      note: 'for `jwt`: how they are signed (HS256, HS384, HS512, RS256, ES256), which claims name the session, and what others must be: `HS512:sid+azp+typ:typ=Refresh|Offline`',
     },
     LEGACY_JWT_KEYS: {
       note: 'for `jwt`: the secrets, such that are no text as `base64:...`; or PEM public keys, one after another',

@@ -5,6 +5,7 @@ import { Unavailable } from './core/unavailable.js';
 import { listKeys, withdrawKeys } from './keys/key-withdrawal.js';
 import { Database } from './store/database/database.js';
 import { DirectoryInUse } from './store/database/directory-lock.js';
+import { prepareSchema, SchemaBehind } from './store/database/schema-check.js';
 import { PrismaSigningKeyStore } from './store/prisma/prisma-signing-key-store.js';
 
 // `npm run withdraw-key`: lists the keys of the key ring, or takes those out that are named. With the settings of the
@@ -18,6 +19,7 @@ async function main(kids: readonly string[]): Promise<string> {
     );
   const database = await Database.open(config, { unhurried: true });
   try {
+    await prepareSchema(database, config);
     const store = new PrismaSigningKeyStore(database);
     const keys = await listKeys(store, refreshTokenKeys);
     const known = keys.map((key) => `${key.kid}  ${key.activatesAt.toISOString()}  ${key.state}\n`).join('');
@@ -32,4 +34,4 @@ async function main(kids: readonly string[]): Promise<string> {
   }
 }
 
-await runCommand(() => main(process.argv.slice(2)), [ConfigError, Unavailable, DirectoryInUse]);
+await runCommand(() => main(process.argv.slice(2)), [ConfigError, Unavailable, DirectoryInUse, SchemaBehind]);

@@ -128,7 +128,7 @@ function readJwt(settings: Settings): JwtLane | undefined {
   if (claims.length === 0 || [...required].some(([name, values]) => !name || values.length === 0))
     return settings.mistake<JwtLane | undefined>(
       'LEGACY_JWT',
-      'is written algorithm:claim, such as HS512:sid, or HS512:sid+azp:typ=Refresh|Offline',
+      'is written algorithm:claim, such as HS512:sid, or HS512:sid+azp+typ:typ=Refresh|Offline',
       undefined,
     );
   return keys.length > 0 ? { algorithm: known, keys, names: claims, required } : undefined;

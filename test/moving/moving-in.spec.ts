@@ -4,6 +4,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { JwtService } from '@nestjs/jwt';
+import { readConfig } from '../../src/config/environment.ts';
+import { CONTRACTS } from '../../src/contracts/registry.ts';
+import { readLine } from '../../src/sessions/import/line-reader.ts';
 import { SETTINGS } from '../support/service.ts';
 import { importLines } from './import-lines.ts';
 import { useService } from '../support/use-service.ts';
@@ -397,6 +400,25 @@ describe('an import', () => {
     expect(status).toBe(2);
     expect(said + JSON.stringify(refused)).not.toContain('secret-');
     expect(await count()).toBe(before + 2);
+  });
+
+  test('refuses a JWT that is named by other claims than those that LEGACY_JWT names', async () => {
+    const settings = {
+      LEGACY_TOKENS: 'jwt@2999-12-31',
+      LEGACY_JWT: 'HS512:sid+azp',
+      LEGACY_JWT_KEYS: KEYCLOAK_SECRET,
+    };
+    const rules = {
+      config: readConfig({ ...SETTINGS, DATABASE_URL: database.url, ...settings }, CONTRACTS),
+      extras: { flawsIn: () => [] },
+    };
+    const read = (jwt: object): unknown =>
+      readLine(JSON.stringify({ lookup: { jwt }, subject: 'ada' }), rules, new Date());
+    expect(read({ azp: 'an-app', sid: 'x' })).toMatchObject({ subject: 'ada' });
+    for (const jwt of [{ sid: 'x' }, { sid: 'x', azp: 'an-app', typ: 'Refresh' }])
+      expect(read(jwt)).toEqual([
+        'lookup jwt: must have the claims that LEGACY_JWT names, which are sid, azp',
+      ]);
   });
 
   test('that is run again imports nothing twice, and one that broke off goes on', async () => {

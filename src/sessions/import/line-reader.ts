@@ -33,7 +33,7 @@ const DATES = ['authTime', 'createdAt', 'expiresAt', 'idleExpiresAt'];
 
 /** What a line is read with. */
 export interface LineRules {
-  readonly config: Pick<Config, 'lifetimes'>;
+  readonly config: Pick<Config, 'lifetimes' | 'legacy'>;
   /** What contracts take of `extras`. */
   readonly extras: Pick<ContractExtras, 'flawsIn'>;
 }
@@ -48,7 +48,7 @@ export interface LineRules {
  */
 export function readLine(
   text: string,
-  { config: { lifetimes }, extras }: LineRules,
+  { config: { lifetimes, legacy }, extras }: LineRules,
   now: Date,
 ): ImportedSession | ExportedSession | readonly string[] {
   let line: unknown;
@@ -107,9 +107,19 @@ export function readLine(
     return mistakes.length > 0 || !engine ? mistakes : ({ ...session, ...engine } as ExportedSession);
   }
   const found = read('lookup', lookup, Buffer.alloc(0));
+  const apart = namesApart(line['lookup'], legacy);
+  if (apart) mistakes.push(apart);
   const { max: maxTtl, idle: idleTtl, accessToken: accessTokenTtl } = lifetimes;
   const known = { id: placeholderId(found), lookup: found.toString('hex') };
   return mistakes.length > 0 ? mistakes : { ...session, ...known, maxTtl, idleTtl, accessTokenTtl };
+}
+
+/** A JWT is found by the claims that its lane names, by those and by no others. */
+function namesApart(lookup: unknown, { lanes }: LineRules['config']['legacy']): string | undefined {
+  const given = isObject(lookup) && isObject(lookup['jwt']) ? Object.keys(lookup['jwt']) : undefined;
+  const names = lanes.flatMap(({ lane }) => (lane.name === 'jwt' ? lane.names : []));
+  if (!given || names.length === 0 || given.toSorted().join() === names.toSorted().join()) return undefined;
+  return `lookup jwt: must have the claims that LEGACY_JWT names, which are ${names.join(', ')}`;
 }
 
 function unknown(name: string): string {
