@@ -99,7 +99,7 @@ const NOTES = {
   },
   'Moving in': {
     LEGACY_TOKENS: {
-      values: '`sha256`, `sha256x2`, `better-auth`, `hydra`, `jwt`',
+      values: '`sha256`, `sha256x2`, `better-auth`, `hydra`, `jwt`, `issuer`',
       note: 'which refresh tokens of [the system before](moving-in/README.md) are taken, and until which day (UTC): `sha256@2027-03-01,...`',
     },
     LEGACY_COOKIES: {
@@ -111,6 +111,16 @@ const NOTES = {
     LEGACY_JWT: {
       values: '`algorithm:claim`',
       note: 'for `jwt`: how they are signed (HS256, HS384, HS512, RS256, ES256), which claims name the session, and what others must be: `HS512:sid+azp+typ:typ=Refresh|Offline`',
+    },
+    LEGACY_ISSUER_TOKEN_ENDPOINT: {
+      note: 'for `issuer`: where tokens that are known nowhere else are [redeemed](moving-in/issuer.md), once each',
+    },
+    LEGACY_ISSUER_CLIENT_ID: { note: 'as which of its clients' },
+    LEGACY_ISSUER_CLIENT_SECRET: { note: 'that client, if it has one' },
+    LEGACY_ISSUER_CLAIMS: {
+      otherwise: '`subject=sub`',
+      values: '`ours=theirs,...`',
+      note: 'what of its ID token, or else of its access token, goes into the session: `tenant=org_id`',
     },
     LEGACY_JWT_KEYS: {
       note: 'for `jwt`: the secrets, such that are no text as `base64:...`; or PEM public keys, one after another',

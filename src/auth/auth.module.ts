@@ -7,9 +7,11 @@ import { AuthService } from './auth.service.js';
 import { Clock, SystemClock } from './clock.js';
 import { DryRuns } from './dry-runs.js';
 import { IntrospectionService } from './introspection.service.js';
+import { LegacyIssuer } from './legacy-issuer.js';
 import { PresentedTokens } from './presented-tokens.js';
 import { RateLimiter } from './rate-limiter.js';
 import { Ratchet } from './ratchet.js';
+import { Redemptions } from './redemptions.js';
 import { RefreshTokens } from './refresh-tokens.js';
 import { RevocationService } from './revocation.service.js';
 import { DryRunMint, LiveMint } from './token-mint.js';
@@ -28,6 +30,8 @@ import { TwinTokens } from './twin-tokens.js';
     RateLimiter,
     RefreshTokens,
     PresentedTokens,
+    LegacyIssuer,
+    Redemptions,
     TwinTokens,
     LiveMint,
     DryRunMint,

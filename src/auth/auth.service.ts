@@ -82,7 +82,7 @@ export class AuthService {
     const { dryRun } = request;
     // Asked first: a rotation whose answer cannot be signed would cost the client a retry.
     this.mintFor(request).ready();
-    const located = await this.tokens.locate(presented, request.from);
+    const located = await this.tokens.locate(presented, { from: request.from, redeems: !dryRun });
     if (!located.ok) return located;
     const token = located.value;
     const flaw = await this.flawIn(request, token);

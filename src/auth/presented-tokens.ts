@@ -8,6 +8,7 @@ import { LegacyTokens, type KnownLegacyToken } from '../store/legacy-tokens.js';
 import { AuthMetrics } from './auth-metrics.js';
 import { Clock } from './clock.js';
 import { RateLimiter } from './rate-limiter.js';
+import { Redemptions } from './redemptions.js';
 import { RefreshTokens } from './refresh-tokens.js';
 
 /** A refresh token that may be genuine, as far as can be told without I/O, and the session that follows from it. */
@@ -35,6 +36,7 @@ export class PresentedTokens {
     private readonly clock: Clock,
     private readonly limiter: RateLimiter,
     private readonly metrics: AuthMetrics,
+    private readonly redemptions: Redemptions,
   ) {}
 
   /** Reads a token without any I/O. Refuses: missing_token, malformed_token, expired. */
@@ -53,9 +55,13 @@ export class PresentedTokens {
    * The token as it stands in the database, with the id that its session has now. Writes nothing, and does nothing for one of
    * this service. Refuses: malformed_token, unknown_session, rate_limited. Throws Unavailable.
    *
-   * @param from the network that it came from, whose guesses are limited; absent where whoever asks may ask as often as they like
+   * @param how.from the network that it came from, whose guesses are limited; absent where whoever asks may ask as often as they like
+   * @param how.redeems whether one that is not known may be redeemed at its issuer: it is to be used
    */
-  async locate(token: PresentedToken, from?: string): Promise<Outcome<PresentedToken>> {
+  async locate(
+    token: PresentedToken,
+    { from, redeems = false }: { readonly from?: string | undefined; readonly redeems?: boolean } = {},
+  ): Promise<Outcome<PresentedToken>> {
     const { legacy } = token;
     if (!legacy) return accept(token);
     const isGenuine = legacy.some(({ lane }) => isKeyed(lane));
@@ -65,7 +71,13 @@ export class PresentedTokens {
     if (retryAfter > 0) return refuse('rate_limited', { retryAfter, detail: 'unknown_token_limit' });
     const known = await this.legacyTokens.find(lookupsOf(legacy));
     if (known) return accept(asKnown(token, known));
+    const redeemable = redeems ? legacy.find((each) => each.redeemable !== undefined) : undefined;
+    if (redeemable && (await this.redemptions.redeem(redeemable)) === 'opened') {
+      const opened = await this.legacyTokens.find([redeemable.lookup]);
+      if (opened) return accept(asKnown(token, opened));
+    }
     if (guesser !== undefined) await this.limiter.unknownToken(guesser);
+    if (redeemable) return refuse('malformed_token', { detail: 'legacy_refused' });
     return refuse(isGenuine ? 'unknown_session' : 'malformed_token', { detail: 'legacy_unknown' });
   }
 

@@ -33,7 +33,7 @@ export class RevocationService {
     const read = this.tokens.read(refreshToken);
     if (!read.ok) return accept({ ended: false });
     return orUnavailable<Revoked>(async () => {
-      const located = await this.tokens.locate(read.value, from);
+      const located = await this.tokens.locate(read.value, { from });
       if (!located.ok)
         return located.refusal.reason === 'rate_limited' ? located : accept<Revoked>({ ended: false });
       const { sessionId } = located.value;

@@ -46,7 +46,7 @@ export class TwinTokens {
 
   private async readOne(text: string, from: string | undefined): Promise<Outcome<PresentedToken>> {
     const read = this.tokens.read(text);
-    return read.ok ? this.tokens.locate(read.value, from) : read;
+    return read.ok ? this.tokens.locate(read.value, { from }) : read;
   }
 
   private async liveOf(sessionIds: readonly string[]): Promise<Snapshot[]> {

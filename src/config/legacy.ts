@@ -1,8 +1,10 @@
 import { createPublicKey, createSecretKey, hash, type KeyObject } from 'node:crypto';
+import { RESERVED_CLAIMS } from '../core/access-token.js';
+import type { ClaimsMapping } from '../core/issuer-answer.js';
 import { LEGACY_JWT_ALGORITHMS, type JwtLane, type LegacyJwtAlgorithm } from '../core/legacy-jwt.js';
 import { LEGACY_LANES, type LegacyLane, type LegacyLaneName, type OpenLane } from '../core/legacy-token.js';
 import type { Settings } from './settings.js';
-import { firstTwice, isPlainPath, splitOnce } from './text.js';
+import { firstTwice, isPlainPath, parseUrl, splitOnce } from './text.js';
 
 /** What is taken of the system that this service has taken the place of. */
 export interface LegacyConfig {
@@ -10,6 +12,16 @@ export interface LegacyConfig {
   readonly lanes: readonly OpenLane[];
   /** The cookies that its refresh tokens come in. */
   readonly cookies: readonly LegacyCookie[];
+  /** Where tokens are redeemed that are known nowhere else; undefined unless that lane is open. */
+  readonly issuer: LegacyIssuerConfig | undefined;
+}
+
+/** The token endpoint of the issuer of before, and as which of its clients this service asks it. */
+export interface LegacyIssuerConfig {
+  readonly endpoint: string;
+  readonly clientId: string;
+  readonly clientSecret: string | undefined;
+  readonly mapping: ClaimsMapping;
 }
 
 /** A cookie of the other system: its whole name, and its path if that is none where this service would look for it. */
@@ -35,13 +47,40 @@ export function readLegacy(settings: Settings): LegacyConfig {
     hydra: readSecrets(settings, 'LEGACY_HYDRA_SECRETS', (secret) => hash('sha256', secret, 'buffer')),
   };
   const jwt = readJwt(settings);
+  const issuer = readIssuer(settings);
   const lanes = opened.flatMap(({ name, closesAt }): OpenLane[] => {
-    const lane = laneOf(name, keys, jwt);
+    const lane = laneOf(name, keys, jwt, issuer);
     if (typeof lane !== 'string') return [{ lane, closesAt }];
     if (lane.split(' and ').some((each) => settings.faults(each))) return [];
     return settings.mistake('LEGACY_TOKENS', `opens ${name}, for which ${lane} must be set`, []);
   });
-  return { lanes, cookies: readCookies(settings) };
+  return { lanes, cookies: readCookies(settings), issuer };
+}
+
+/** The settings that begin with LEGACY_ISSUER_. */
+function readIssuer(settings: Settings): LegacyIssuerConfig | undefined {
+  const endpoint = settings.text('LEGACY_ISSUER_TOKEN_ENDPOINT');
+  const clientId = settings.text('LEGACY_ISSUER_CLIENT_ID');
+  const clientSecret = settings.text('LEGACY_ISSUER_CLIENT_SECRET');
+  const pairs = settings.list('LEGACY_ISSUER_CLAIMS', (item) => {
+    const [ours, theirs] = splitOnce(item, '=');
+    if (!ours || !theirs)
+      return { mistake: `"${item}" is not written ours=theirs, such as subject=sub or tenant=org_id` };
+    if (RESERVED_CLAIMS.has(ours)) return { mistake: `${ours} is a claim that the service sets itself` };
+    return { value: [ours, theirs] as const };
+  });
+  if (endpoint === undefined || clientId === undefined) return undefined;
+  const url = parseUrl(endpoint);
+  const isHere = url !== undefined && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+  if (!url || !(url.protocol === 'https:' || (url.protocol === 'http:' && isHere)))
+    return settings.mistake<LegacyIssuerConfig | undefined>(
+      'LEGACY_ISSUER_TOKEN_ENDPOINT',
+      'is not an https URL, such as https://example.eu.auth0.com/oauth/token',
+      undefined,
+    );
+  const claims = new Map(pairs.filter(([ours]) => ours !== 'subject'));
+  const subject = pairs.find(([ours]) => ours === 'subject')?.[1] ?? 'sub';
+  return { endpoint, clientId, clientSecret, mapping: { subject, claims } };
 }
 
 /** LEGACY_COOKIES, a list of `<name>` or `<name>@<path>`. */
@@ -84,7 +123,10 @@ function laneOf(
   name: LegacyLaneName,
   keys: Readonly<Record<'better-auth' | 'hydra', readonly KeyObject[]>>,
   jwt: JwtLane | undefined,
+  issuer: LegacyIssuerConfig | undefined,
 ): LegacyLane | string {
+  if (name === 'issuer')
+    return issuer ? { name } : 'LEGACY_ISSUER_TOKEN_ENDPOINT and LEGACY_ISSUER_CLIENT_ID';
   if (name === 'jwt') return jwt ? { name, ...jwt } : 'LEGACY_JWT and LEGACY_JWT_KEYS';
   if (name === 'better-auth' || name === 'hydra') {
     if (keys[name].length > 0) return { name, keys: keys[name] };

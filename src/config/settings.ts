@@ -13,6 +13,7 @@ const SECRETS = [
   'LEGACY_BETTER_AUTH_SECRETS',
   'LEGACY_HYDRA_SECRETS',
   'LEGACY_JWT_KEYS',
+  'LEGACY_ISSUER_CLIENT_SECRET',
 ];
 
 /** What a setting is if it is not set, and what it may be, as far as the code that reads it says; for people to read. */

@@ -4,14 +4,14 @@ import { betterAuthLane, hydraLane } from './legacy-mac.js';
 import { jwtLane, type JwtLane } from './legacy-jwt.js';
 
 /** The ways in which a refresh token of another system is recognised. */
-export const LEGACY_LANES = ['sha256', 'sha256x2', 'better-auth', 'hydra', 'jwt'] as const;
+export const LEGACY_LANES = ['sha256', 'sha256x2', 'better-auth', 'hydra', 'jwt', 'issuer'] as const;
 
 /** One of LEGACY_LANES. */
 export type LegacyLaneName = (typeof LEGACY_LANES)[number];
 
 /** A lane with what it takes to tell that a token is genuine, where it can be told without the database. */
 export type LegacyLane =
-  | { readonly name: 'sha256' | 'sha256x2' }
+  | { readonly name: 'sha256' | 'sha256x2' | 'issuer' }
   | { readonly name: 'better-auth' | 'hydra'; readonly keys: readonly KeyObject[] }
   | ({ readonly name: 'jwt' } & JwtLane);
 
@@ -28,6 +28,8 @@ export interface LegacyToken {
   readonly lookup: Buffer;
   /** What the session's tokens carry once it has moved in. A secret, as any handle. */
   readonly handle: Buffer;
+  /** On the lane of an issuer: the token itself, to be redeemed there if it is not known here. */
+  readonly redeemable?: string;
 }
 
 /** What a keyed lane reads of a text: the token in its one spelling and what it is known by, or why it is not good. */
@@ -36,6 +38,8 @@ export type KeyedReading = { readonly token: string; readonly identity: Buffer }
 const HANDLE_DOMAIN = 'ratchet/legacy-handle\0';
 const PLACEHOLDER_DOMAIN = Buffer.from('ratchet/imported-session\0');
 const HANDLE_BYTES = 16;
+/** What an issuer may have given out: visible characters (RFC 6749 appendix A.17), more than anybody guesses. */
+const REDEEMABLE = /^[\x21-\x7E]{16,4096}$/;
 
 /** What sessions are found by, from what a lane knows their token by. */
 export function legacyLookup(lane: LegacyLaneName, identity: Buffer): Buffer {
@@ -75,13 +79,15 @@ export function readLegacyToken(
   return open.flatMap(({ name }) => {
     if (name === 'sha256') return [tokenOn(name, spelt, hash('sha256', spelt, 'buffer'))];
     if (name === 'sha256x2') return [tokenOn(name, spelt, sha256Twice(spelt))];
+    if (name === 'issuer' && REDEEMABLE.test(spelt))
+      return [{ ...tokenOn(name, spelt, hash('sha256', spelt, 'buffer')), redeemable: spelt }];
     return [];
   });
 }
 
 /** Whether a token on the lane is genuine by itself, before the database is asked. */
 export function isKeyed(lane: LegacyLaneName): boolean {
-  return lane !== 'sha256' && lane !== 'sha256x2';
+  return lane === 'better-auth' || lane === 'hydra' || lane === 'jwt';
 }
 
 function readKeyed(text: string, lane: LegacyLane, now: Date): KeyedReading | undefined {

@@ -44,6 +44,8 @@ export type RefusalDetail =
    * A token of another system (LEGACY_TOKENS): none of that kind was imported; or it says itself that it has expired.
    */
   | 'legacy_unknown'
+  /** The issuer of before, asked at its token endpoint, takes it for none. */
+  | 'legacy_refused'
   | 'legacy_expired'
   /** expired: which of its deadlines the session is past. */
   | 'absolute_deadline'

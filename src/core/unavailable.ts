@@ -9,7 +9,9 @@ export type UnavailablePart =
   /** The client that a session was to be opened for was being removed. */
   | 'client_removed'
   /** The key ring has not been read yet, so nothing can be signed. */
-  | 'key_ring_unread';
+  | 'key_ring_unread'
+  /** The issuer whose tokens this service redeems does not answer, or not as it should. */
+  | 'legacy_issuer';
 
 const SENTENCES: Readonly<Record<UnavailablePart, string>> = {
   database: 'The database does not answer',
@@ -17,6 +19,7 @@ const SENTENCES: Readonly<Record<UnavailablePart, string>> = {
   session_contended: 'The session kept changing',
   client_removed: 'The client of the session was removed just now',
   key_ring_unread: 'The key ring has not been read yet',
+  legacy_issuer: 'The issuer of before did not redeem the token',
 };
 
 /** Something does not answer, or not in time. Says nothing of the session: the same request may be sent again. */

@@ -7,6 +7,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { BulkRevocations, type BulkRevocation } from '../store/bulk-revocations.js';
+import { LegacyTokens } from '../store/legacy-tokens.js';
 import { RateCounts } from '../store/rate-counts.js';
 import { SessionRegistry } from '../store/session-registry.js';
 import { UsedJtis } from '../store/used-jtis.js';
@@ -41,6 +42,7 @@ export class Cleanup implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly revocations: BulkRevocations,
     private readonly usedJtis: UsedJtis,
     private readonly rateCounts: RateCounts,
+    private readonly legacyTokens: LegacyTokens,
     @Optional() private readonly metrics?: CleanupMetrics,
   ) {}
 
@@ -49,6 +51,7 @@ export class Cleanup implements OnApplicationBootstrap, OnApplicationShutdown {
     void this.forever(BETWEEN_FORGETTING, () => this.forgetUsedJtis()).catch(() => undefined);
     void this.forever(BETWEEN_REVOCATIONS, () => this.markRevoked()).catch(() => undefined);
     void this.forever(BETWEEN_FORGETTING, () => this.forgetCounts()).catch(() => undefined);
+    void this.forever(BETWEEN_WALKS, () => this.forgetRedemptions()).catch(() => undefined);
   }
 
   onApplicationShutdown(): void {
@@ -76,6 +79,11 @@ export class Cleanup implements OnApplicationBootstrap, OnApplicationShutdown {
   /** Forgets the used identifiers that are too old to be used again anyway. */
   async forgetUsedJtis(): Promise<void> {
     while ((await this.usedJtis.forget(BATCH)) === BATCH) await this.breathe();
+  }
+
+  /** Forgets which tokens were redeemed at the issuer of before. */
+  async forgetRedemptions(): Promise<void> {
+    while ((await this.legacyTokens.forget(BATCH)) === BATCH) await this.breathe();
   }
 
   /** Forgets the counts of requests whose minute is over. */

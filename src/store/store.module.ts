@@ -9,6 +9,7 @@ import { PrismaBulkRevocations } from './prisma/prisma-bulk-revocations.js';
 import { PrismaClientStore } from './prisma/prisma-client-store.js';
 import { PrismaLegacyTokens } from './prisma/prisma-legacy-tokens.js';
 import { PrismaRateCounts } from './prisma/prisma-rate-counts.js';
+import { PrismaSessionImport } from './prisma/prisma-session-import.js';
 import { PrismaSessionRegistry } from './prisma/prisma-session-registry.js';
 import { PrismaSessionStore } from './prisma/prisma-session-store.js';
 import { PrismaSigningKeyStore } from './prisma/prisma-signing-key-store.js';
@@ -16,6 +17,7 @@ import { PrismaUsedJtis } from './prisma/prisma-used-jtis.js';
 import { LegacyTokens } from './legacy-tokens.js';
 import { PrimaryRateCounts } from './primary-rate-counts.js';
 import { RateCounts } from './rate-counts.js';
+import { SessionImport } from './session-import.js';
 import { SessionRegistry } from './session-registry.js';
 import { SessionStore } from './session-store.js';
 import { SigningKeyStore } from './signing-key-store.js';
@@ -56,6 +58,11 @@ import { prepareSchema } from './database/schema-check.js';
     { provide: UsedJtis, useClass: PrismaUsedJtis },
     { provide: LegacyTokens, useClass: PrismaLegacyTokens },
     {
+      provide: SessionImport,
+      inject: [Database],
+      useFactory: (database: Database) => new PrismaSessionImport(database),
+    },
+    {
       provide: RateCounts,
       inject: [Database, CONFIG],
       useFactory: (database: Database, { rateLimits }: Config) =>
@@ -71,6 +78,7 @@ import { prepareSchema } from './database/schema-check.js';
     ClientStore,
     UsedJtis,
     LegacyTokens,
+    SessionImport,
     RateCounts,
   ],
 })

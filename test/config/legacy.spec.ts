@@ -16,9 +16,15 @@ function keysOf(environment: Environment): Buffer[] {
   return 'keys' in lane ? lane.keys.map((key) => key.export()) : [];
 }
 
+const ISSUER = {
+  LEGACY_TOKENS: 'issuer@2027-03-01',
+  LEGACY_ISSUER_TOKEN_ENDPOINT: 'https://tenant.example/oauth/token',
+  LEGACY_ISSUER_CLIENT_ID: 'an-app',
+};
+
 describe('who moves in', () => {
   test('has nothing to set, and then no lane is open', () => {
-    expect(read({}).legacy).toEqual({ lanes: [], cookies: [] });
+    expect(read({}).legacy).toEqual({ lanes: [], cookies: [], issuer: undefined });
   });
 
   test('opens lanes, each until a day of its own', () => {
@@ -31,6 +37,17 @@ describe('who moves in', () => {
         { lane: { name: 'sha256x2' }, closesAt: new Date('2027-04-01T00:00:00Z') },
       ],
       cookies: [],
+      issuer: undefined,
+    });
+  });
+
+  test('says where tokens are redeemed, as which client, and what is taken of the answer', () => {
+    const { legacy } = read({ ...ISSUER, LEGACY_ISSUER_CLAIMS: 'subject=user_id,tenant=org_id' });
+    expect(legacy.issuer).toEqual({
+      endpoint: 'https://tenant.example/oauth/token',
+      clientId: 'an-app',
+      clientSecret: undefined,
+      mapping: { subject: 'user_id', claims: new Map([['tenant', 'org_id']]) },
     });
   });
 

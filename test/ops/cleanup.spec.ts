@@ -5,6 +5,7 @@ import { CleanupMetrics } from '../../src/ops/cleanup-metrics.ts';
 import { Cleanup } from '../../src/ops/cleanup.ts';
 import { Database } from '../../src/store/database/database.ts';
 import { PrismaBulkRevocations } from '../../src/store/prisma/prisma-bulk-revocations.ts';
+import { PrismaLegacyTokens } from '../../src/store/prisma/prisma-legacy-tokens.ts';
 import { PrismaSessionRegistry } from '../../src/store/prisma/prisma-session-registry.ts';
 import { PrismaRateCounts } from '../../src/store/prisma/prisma-rate-counts.ts';
 import { PrismaUsedJtis } from '../../src/store/prisma/prisma-used-jtis.ts';
@@ -20,6 +21,7 @@ describe('the clean-up', () => {
   let revocations: PrismaBulkRevocations;
   let usedJtis: PrismaUsedJtis;
   let rateCounts: PrismaRateCounts;
+  let legacyTokens: PrismaLegacyTokens;
 
   beforeAll(async () => {
     Logger.overrideLogger(false);
@@ -28,6 +30,7 @@ describe('the clean-up', () => {
     registry = new PrismaSessionRegistry(connection, revocations, 64);
     usedJtis = new PrismaUsedJtis(connection);
     rateCounts = new PrismaRateCounts(connection);
+    legacyTokens = new PrismaLegacyTokens(connection);
   });
 
   afterAll(() => connection.close());
@@ -66,7 +69,10 @@ describe('the clean-up', () => {
         return Reflect.get(target, member) as unknown;
       },
     });
-    const replicas = Array.from({ length: 100 }, () => new Cleanup(registry, counting, usedJtis, rateCounts));
+    const replicas = Array.from(
+      { length: 100 },
+      () => new Cleanup(registry, counting, usedJtis, rateCounts, legacyTokens),
+    );
     for (const replica of replicas) replica.onApplicationBootstrap();
     // Each has half a minute, in which it once begins.
     while (looks === 0) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -96,7 +102,14 @@ describe('the clean-up', () => {
       return (await Promise.all(each)).flatMap((metric) => metric.values.map(({ value }) => value));
     };
     const broken = brokenOff(registry, 'sweep', 2);
-    const cleanup = new Cleanup(broken, revocations, usedJtis, rateCounts, new CleanupMetrics(metrics));
+    const cleanup = new Cleanup(
+      broken,
+      revocations,
+      usedJtis,
+      rateCounts,
+      legacyTokens,
+      new CleanupMetrics(metrics),
+    );
     await expect(cleanup.walk()).rejects.toThrow(Unavailable);
     expect(await values()).toEqual([]);
     await cleanup.walk();
@@ -107,7 +120,13 @@ describe('the clean-up', () => {
 
   test('goes on with its walk where it was broken off', async () => {
     await fill(1_200);
-    const cleanup = new Cleanup(brokenOff(registry, 'sweep', 2), revocations, usedJtis, rateCounts);
+    const cleanup = new Cleanup(
+      brokenOff(registry, 'sweep', 2),
+      revocations,
+      usedJtis,
+      rateCounts,
+      legacyTokens,
+    );
     await expect(cleanup.walk()).rejects.toThrow(Unavailable);
     // What it has seen it does not see again before it has been round.
     const [seen] = await database.query<{ id: string }>('SELECT min(id::text) AS id FROM public.sessions');
@@ -125,7 +144,13 @@ describe('the clean-up', () => {
     await fill(52_500, -DAY);
     await database.query('ANALYZE public.sessions');
     await revocations.add('everybody');
-    const cleanup = new Cleanup(registry, brokenOff(revocations, 'mark', 52), usedJtis, rateCounts);
+    const cleanup = new Cleanup(
+      registry,
+      brokenOff(revocations, 'mark', 52),
+      usedJtis,
+      rateCounts,
+      legacyTokens,
+    );
     await expect(cleanup.markRevoked()).rejects.toThrow(Unavailable);
     let pages = 0;
     const counting = new Proxy(revocations, {
@@ -134,7 +159,9 @@ describe('the clean-up', () => {
         return Reflect.get(target, member) as unknown;
       },
     });
-    expect(await new Cleanup(registry, counting, usedJtis, rateCounts).markRevoked()).toBe(1_500);
+    expect(await new Cleanup(registry, counting, usedJtis, rateCounts, legacyTokens).markRevoked()).toBe(
+      1_500,
+    );
     expect(pages).toBe(3);
     expect(await database.query('SELECT FROM public.sessions WHERE revoked_at IS NULL')).toEqual([]);
   });
@@ -148,7 +175,7 @@ describe('the clean-up', () => {
     const other = await database.connect();
     await other.query('BEGIN');
     await other.query(`SELECT FROM public.used_jtis WHERE id = decode(md5('7'), 'hex') FOR UPDATE`);
-    const cleanup = new Cleanup(registry, revocations, usedJtis, rateCounts);
+    const cleanup = new Cleanup(registry, revocations, usedJtis, rateCounts, legacyTokens);
     await cleanup.forgetUsedJtis();
     const left = async (): Promise<number> => (await database.query('SELECT FROM public.used_jtis')).length;
     expect(await left()).toBe(4);

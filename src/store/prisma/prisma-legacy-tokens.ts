@@ -1,6 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
-import { LegacyTokens, type KnownLegacyToken, type UsedLegacyToken } from '../legacy-tokens.js';
+import { LegacyTokens, type Claimed, type KnownLegacyToken, type UsedLegacyToken } from '../legacy-tokens.js';
+
+/** Longer than a redemption takes, in seconds. */
+const HELD_FOR = 15;
+/** How long after the first attempt the issuer's no may mean that this attempt was the token's use, in seconds. */
+const STILL_COMING = 120;
+/** How long it is not asked again about what it has refused, in seconds. */
+const REFUSED_FOR = 600;
 
 /** The imported tokens on PostgreSQL. */
 @Injectable()
@@ -37,5 +44,47 @@ export class PrismaLegacyTokens extends LegacyTokens {
         FROM token`,
     );
     return used;
+  }
+
+  override async claim(lookup: Buffer): Promise<Claimed> {
+    const [claim] = await this.database.run(
+      (prisma) => prisma.$queryRaw<{ claimed: Claimed }[]>`
+        WITH claimed AS (
+          INSERT INTO legacy_redemptions AS there (lookup, first_at, held_until, refused)
+          VALUES (${lookup}, now(), now() + ${HELD_FOR}::int * interval '1 second', false)
+          ON CONFLICT (lookup) DO UPDATE SET held_until = EXCLUDED.held_until, refused = false,
+            first_at = CASE WHEN there.refused OR there.first_at < now() - ${STILL_COMING}::int * interval '1 second'
+              THEN now() ELSE there.first_at END
+            WHERE there.held_until < now()
+          RETURNING first_at
+        )
+        SELECT COALESCE((SELECT CASE WHEN first_at < now() THEN 'again' ELSE 'first' END FROM claimed),
+          (SELECT CASE WHEN refused THEN 'refused' END FROM legacy_redemptions WHERE lookup = ${lookup}), 'held') AS claimed`,
+    );
+    return claim!.claimed;
+  }
+
+  override async release(lookup: Buffer): Promise<void> {
+    await this.database.run(
+      (prisma) =>
+        prisma.$executeRaw`UPDATE legacy_redemptions SET held_until = now() WHERE lookup = ${lookup}`,
+    );
+  }
+
+  override async refuse(lookup: Buffer): Promise<void> {
+    await this.database.run(
+      (prisma) => prisma.$executeRaw`
+        UPDATE legacy_redemptions SET refused = true, held_until = now() + ${REFUSED_FOR}::int * interval '1 second'
+        WHERE lookup = ${lookup}`,
+    );
+  }
+
+  override forget(limit: number): Promise<number> {
+    return this.database.run(
+      (prisma) => prisma.$executeRaw`
+        DELETE FROM legacy_redemptions WHERE lookup = ANY (ARRAY(
+          SELECT lookup FROM legacy_redemptions WHERE held_until < now() - interval '1 hour' LIMIT ${limit}::int
+          FOR UPDATE SKIP LOCKED))`,
+    );
   }
 }

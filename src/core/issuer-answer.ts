@@ -1,0 +1,64 @@
+import { SCOPE } from './scope.js';
+
+/** What of an issuer's tokens goes into a session: our name of a claim, and theirs. */
+export interface ClaimsMapping {
+  /** The claim that names the subject. */
+  readonly subject: string;
+  readonly claims: ReadonlyMap<string, string>;
+}
+
+/** Whom a token was of, by the answer that it was redeemed for. */
+export interface Redeemed {
+  readonly subject: string;
+  readonly scope: string | null;
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** When they signed in, if the issuer says so; as in RFC 3339. */
+  readonly authTime: string | null;
+}
+
+const ONE_LINE = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
+
+/**
+ * Reads the answer of a token endpoint (RFC 6749 section 5.1): the claims of its ID token, or else of its access token. No
+ * signature is checked: they come from the issuer itself, over TLS (OpenID Connect Core section 3.1.3.7, point 6).
+ *
+ * @returns undefined if it names no subject
+ */
+export function readIssuerAnswer(answer: unknown, mapping: ClaimsMapping): Redeemed | undefined {
+  if (!isObject(answer)) return undefined;
+  const tokens = [answer['id_token'], answer['access_token']].map(claimsIn);
+  const claim = (name: string): unknown =>
+    tokens.find((token) => token && Object.hasOwn(token, name))?.[name];
+  const subject = claim(mapping.subject);
+  if (typeof subject !== 'string' || !ONE_LINE.test(subject)) return undefined;
+  const { scope } = answer;
+  const authTime = claim('auth_time');
+  const claims = [...mapping.claims].map(([ours, theirs]) => [ours, claim(theirs)] as const);
+  return {
+    subject,
+    scope: typeof scope === 'string' && SCOPE.test(scope) ? scope : null,
+    claims: Object.fromEntries(claims.filter(([, value]) => isPlain(value))),
+    authTime: Number.isSafeInteger(authTime) ? new Date(Number(authTime) * 1000).toISOString() : null,
+  };
+}
+
+function claimsIn(jwt: unknown): Readonly<Record<string, unknown>> | undefined {
+  if (typeof jwt !== 'string') return undefined;
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString());
+    return isObject(claims) ? claims : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What may go into an access token as it is: texts, numbers and the like, and lists of them. */
+function isPlain(value: unknown): boolean {
+  if (Array.isArray(value))
+    return value.length <= 100 && value.every((each) => !Array.isArray(each) && isPlain(each));
+  return typeof value === 'string' ? ONE_LINE.test(value) : ['number', 'boolean'].includes(typeof value);
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
