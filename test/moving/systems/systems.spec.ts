@@ -1,10 +1,11 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { blocksOf } from '../../docs/page.ts';
 import { TestDatabase } from '../../support/database.ts';
 import { freePort } from '../../support/postgres.ts';
-import { useService } from '../../support/use-service.ts';
+import { startService, type TestService } from '../../support/service.ts';
+import { useDatabase, useService } from '../../support/use-service.ts';
 import { importLines } from '../import-lines.ts';
 
 const SECRET = 'a-secret-of-the-other-system-of-32-chars';
@@ -173,6 +174,37 @@ const SYSTEMS: Readonly<Record<string, System>> = {
   'nest-auth': { ...nestAuth, query: ['nest-auth.md', 0] },
 };
 
+/** A system that runs, on a database of its own. */
+interface Running {
+  readonly url: string;
+  readonly database: TestDatabase;
+  readonly stop: () => Promise<void>;
+}
+
+async function startSystem(program: string): Promise<Running> {
+  const database = await TestDatabase.create();
+  const databaseUrl = new URL(database.url);
+  // With the machine's clock.
+  databaseUrl.searchParams.delete('options');
+  const port = String(await freePort());
+  const server = spawn(process.execPath, [program], {
+    cwd: import.meta.dirname,
+    env: { PATH: process.env['PATH'], TZ: 'UTC', DATABASE_URL: databaseUrl.href, PORT: port, SECRET },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.stdout.on('data', (chunk: Buffer) => chunk.includes('listening at') && resolve());
+    server.once('exit', (code) => reject(new Error(`${program} ended with ${code}`)));
+  });
+  const stop = async (): Promise<void> => {
+    const gone = once(server, 'exit');
+    server.kill('SIGTERM');
+    await gone;
+    await database.drop();
+  };
+  return { url: `http://127.0.0.1:${port}`, database, stop };
+}
+
 describe.each(Object.entries(SYSTEMS))(
   'whoever moves in from %s',
   (name, { program, query, signIn, exchange }) => {
@@ -185,33 +217,13 @@ describe.each(Object.entries(SYSTEMS))(
       ...(bySignature && { LEGACY_JWT: 'HS256:sessionId:type=refresh', LEGACY_JWT_KEYS: SECRET }),
       ROTATION_GRACE: '60s',
     });
-    let there: TestDatabase;
-    let server: ChildProcess;
+    let system: Running;
     let held: Held[];
     let exchanged: Held | undefined;
 
     beforeAll(async () => {
-      there = await TestDatabase.create();
-      const databaseUrl = new URL(there.url);
-      // With the machine's clock.
-      databaseUrl.searchParams.delete('options');
-      const port = await freePort();
-      server = spawn(process.execPath, [program], {
-        cwd: import.meta.dirname,
-        env: {
-          PATH: process.env['PATH'],
-          TZ: 'UTC',
-          DATABASE_URL: databaseUrl.href,
-          PORT: String(port),
-          SECRET,
-        },
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      await new Promise<void>((resolve, reject) => {
-        server.stdout!.on('data', (chunk: Buffer) => chunk.includes('listening at') && resolve());
-        server.once('exit', (code) => reject(new Error(`${program} ended with ${code}`)));
-      });
-      const url = `http://127.0.0.1:${port}`;
+      system = await startSystem(program);
+      const { url, database: there } = system;
       held = [];
       for (let person = 0; person < 4; person++) held.push(await signIn(url));
       if (exchange) {
@@ -235,12 +247,7 @@ describe.each(Object.entries(SYSTEMS))(
       expect(counts.imported).toBe(held.length);
     }, 120_000);
 
-    afterAll(async () => {
-      const gone = once(server, 'exit');
-      server.kill('SIGTERM');
-      await gone;
-      await there.drop();
-    });
+    afterAll(() => system.stop());
 
     const inBody = (token: string): Promise<Response> => service.refresh(token);
     const inCookie = (token: string): Promise<Response> =>
@@ -300,3 +307,45 @@ describe.each(Object.entries(SYSTEMS))(
     });
   },
 );
+
+describe('whoever comes with a token that oidc-provider alone knows', () => {
+  const { database } = useDatabase();
+  const { signIn } = SYSTEMS['oidc-provider']!;
+  let issuer: Running;
+  let service: TestService;
+
+  beforeAll(async () => {
+    issuer = await startSystem('oidc-provider.mjs');
+    service = await startService({
+      DATABASE_URL: database.url,
+      LEGACY_TOKENS: 'issuer@2999-12-31',
+      LEGACY_ISSUER_TOKEN_ENDPOINT: `${issuer.url}/token`,
+      LEGACY_ISSUER_CLIENT_ID: 'an-app',
+    });
+  });
+  afterAll(async () => {
+    await service.stop();
+    await issuer.stop();
+  });
+
+  test('has it redeemed there, once, and goes on here', async () => {
+    const { token, subject } = await signIn(issuer.url);
+    const answers = await Promise.all([1, 2, 3].map(() => service.refresh(token)));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    const successors = await Promise.all(
+      answers.map(async (answer) => ((await answer.json()) as { refreshToken: string }).refreshToken),
+    );
+    expect(new Set(successors).size).toBe(1);
+    const listed = await (
+      await service.api('GET', `/sessions?subject=${encodeURIComponent(subject)}`)
+    ).json();
+    expect(listed).toMatchObject({ sessions: [{ subject, clientId: 'an-app', generation: 1 }] });
+    // The issuer takes a second use for theft, and forgets the grant: that is nothing to this service.
+    await expect(refreshAt('/token')(issuer.url, { token, subject })).rejects.toThrow('invalid_grant');
+    expect((await service.refresh(token)).status).toBe(200);
+  });
+
+  test('is nobody with one that was made up', async () => {
+    expect((await service.refresh(randomBytes(32).toString('base64url'))).status).toBe(401);
+  });
+});
