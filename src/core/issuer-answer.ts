@@ -16,6 +16,8 @@ export interface Redeemed {
   readonly authTime: string | null;
 }
 
+/** Of claims together, as of those of POST /sessions: what would make them longer is left out. */
+const MOST_BYTES = 4096;
 const ONE_LINE = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
 
 /**
@@ -33,13 +35,23 @@ export function readIssuerAnswer(answer: unknown, mapping: ClaimsMapping): Redee
   if (typeof subject !== 'string' || !ONE_LINE.test(subject)) return undefined;
   const { scope } = answer;
   const authTime = claim('auth_time');
-  const claims = [...mapping.claims].map(([ours, theirs]) => [ours, claim(theirs)] as const);
+  const claims = [...mapping.claims]
+    .map(([ours, theirs]) => [ours, claim(theirs)] as const)
+    .filter(([, value]) => isPlain(value));
   return {
     subject,
     scope: typeof scope === 'string' && SCOPE.test(scope) ? scope : null,
-    claims: Object.fromEntries(claims.filter(([, value]) => isPlain(value))),
-    authTime: Number.isSafeInteger(authTime) ? new Date(Number(authTime) * 1000).toISOString() : null,
+    claims: Object.fromEntries(claims.filter((_, at) => lengthOf(claims.slice(0, at + 1)) <= MOST_BYTES)),
+    // Until the year 9999, which a column and RFC 3339 end with.
+    authTime:
+      Number.isSafeInteger(authTime) && Number(authTime) >= 0 && Number(authTime) < 253_402_300_800
+        ? new Date(Number(authTime) * 1000).toISOString()
+        : null,
   };
+}
+
+function lengthOf(claims: readonly (readonly [string, unknown])[]): number {
+  return Buffer.byteLength(JSON.stringify(Object.fromEntries(claims)));
 }
 
 function claimsIn(jwt: unknown): Readonly<Record<string, unknown>> | undefined {
