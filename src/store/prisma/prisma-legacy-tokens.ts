@@ -58,7 +58,7 @@ export class PrismaLegacyTokens extends LegacyTokens {
             WHERE there.held_until < now()
           RETURNING first_at
         )
-        SELECT COALESCE((SELECT CASE WHEN first_at < now() THEN 'again' ELSE 'first' END FROM claimed),
+        SELECT COALESCE((SELECT CASE WHEN first_at < now()::timestamptz(3) THEN 'again' ELSE 'first' END FROM claimed),
           (SELECT CASE WHEN refused THEN 'refused' END FROM legacy_redemptions WHERE lookup = ${lookup}), 'held') AS claimed`,
     );
     return claim!.claimed;
