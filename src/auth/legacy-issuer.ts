@@ -84,7 +84,7 @@ function encode(text: string): string {
 async function textOf(response: Response): Promise<string> {
   const parts: Uint8Array[] = [];
   let length = 0;
-  for await (const part of response.body ?? []) {
+  for await (const part of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     length += part.length;
     if (length > MOST_BYTES) throw new Error('too long');
     parts.push(part);

@@ -402,7 +402,7 @@ describe('an import', () => {
     expect(await count()).toBe(before + 2);
   });
 
-  test('refuses a JWT that is named by other claims than those that LEGACY_JWT names', async () => {
+  test('refuses a JWT that is named by other claims than those that LEGACY_JWT names', () => {
     const settings = {
       LEGACY_TOKENS: 'jwt@2999-12-31',
       LEGACY_JWT: 'HS512:sid+azp',
