@@ -1,6 +1,6 @@
 import { negotiate } from '@fastify/accept-negotiator';
 import type { FastifyInstance } from 'fastify';
-import { VERSION } from '../config/version.js';
+import { versionOfService } from '../config/version.js';
 import type { Mount } from '../contracts/contract.js';
 import type { NamedDocument } from './documents.js';
 
@@ -20,7 +20,7 @@ interface Home {
 export function serveHome(server: FastifyInstance, documents: readonly NamedDocument[]): void {
   const home: Home = {
     service: 'Ratchet',
-    version: VERSION,
+    version: versionOfService(),
     documentation: '/docs',
     keys: '/.well-known/jwks.json',
     health: '/health/ready',

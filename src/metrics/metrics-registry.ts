@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AggregatorRegistry, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
-import { VERSION } from '../config/version.js';
+import { versionOfService } from '../config/version.js';
 import { isWorker, metricsOfAll } from '../workers/ask-primary.js';
 
 /**
@@ -22,7 +22,7 @@ export class MetricsRegistry extends Registry {
       labelNames: ['version', 'node'],
       aggregator: 'max',
       registers: [this],
-    }).set({ version: VERSION, node: process.versions.node }, 1);
+    }).set({ version: versionOfService(), node: process.versions.node }, 1);
     if (isWorker) answerPrimary(this);
   }
 
