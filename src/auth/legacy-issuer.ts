@@ -4,23 +4,25 @@ import { CONFIG } from '../config/config.module.js';
 import { readIssuerAnswer, type Redeemed } from '../core/issuer-answer.js';
 import { Unavailable } from '../core/unavailable.js';
 import { Clock } from './clock.js';
+import { OnceAMinute } from './once-a-minute.js';
 
 /** How long an issuer may take, in milliseconds. */
 const ANSWER_WITHIN = 5_000;
 /** The most that is read of its answer, in bytes. */
 const MOST_BYTES = 256 * 1024;
-const BETWEEN_WARNINGS = 60_000;
 
 /** The issuer whose place this service has taken, as one of its clients knows it: by its token endpoint (RFC 6749 section 6). */
 @Injectable()
 export class LegacyIssuer {
   private readonly logger = new Logger(LegacyIssuer.name);
-  private warnedAt = -Infinity;
+  private readonly onceAMinute: OnceAMinute;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
-    private readonly clock: Clock,
-  ) {}
+    clock: Clock,
+  ) {
+    this.onceAMinute = new OnceAMinute(clock);
+  }
 
   /**
    * Redeems a refresh token, which is then worth nothing there, or less: whom it was of. Undefined if the issuer says that it is none.
@@ -64,14 +66,12 @@ export class LegacyIssuer {
   }
 
   private unavailable(why: string): Unavailable {
-    const now = this.clock.now().getTime();
-    if (now - this.warnedAt >= BETWEEN_WARNINGS) {
-      this.warnedAt = now;
+    this.onceAMinute.do(() =>
       this.logger.warn({
         msg: 'the issuer of before redeems no token: whoever has one is told to try again',
         why,
-      });
-    }
+      }),
+    );
     return new Unavailable('legacy_issuer', why);
   }
 }

@@ -11,6 +11,7 @@ import {
 } from '../core/refresh-token.js';
 import { AuthMetrics } from './auth-metrics.js';
 import { Clock } from './clock.js';
+import { OnceAMinute } from './once-a-minute.js';
 
 /** A genuine refresh token of this service, and the session it is for. */
 export interface GenuineToken extends RefreshToken {
@@ -23,20 +24,18 @@ export interface GenuineToken extends RefreshToken {
  */
 const CLOCK_TOLERANCE = 600;
 
-/** How long after a warning of a key there is no other, in milliseconds. */
-const BETWEEN_WARNINGS = 60_000;
-
 /** Reads and mints refresh tokens with the configured keys. */
 @Injectable()
 export class RefreshTokens {
   private readonly logger = new Logger(RefreshTokens.name);
-  private warnedAt = -Infinity;
+  private readonly onceAMinute: OnceAMinute;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly clock: Clock,
     private readonly metrics: AuthMetrics,
   ) {
+    this.onceAMinute = new OnceAMinute(clock);
     for (const { kid } of config.refreshTokenKeys) metrics.expect(kid);
   }
 
@@ -55,15 +54,14 @@ export class RefreshTokens {
 
   /** Anyone may name a kid; but if clients go on and on, a key was dropped that their tokens are of. */
   private warnOfKey(kid: number): void {
-    const now = this.clock.now().getTime();
-    if (now - this.warnedAt < BETWEEN_WARNINGS) return;
-    this.warnedAt = now;
-    this.logger.warn({
-      msg:
-        'a refresh token came whose key is not in REFRESH_TOKEN_KEYS. If there was one of this kid, put it back, behind ' +
-        'the first, for as long as sessions live: until then, whoever has such a token is signed out',
-      kid,
-    });
+    this.onceAMinute.do(() =>
+      this.logger.warn({
+        msg:
+          'a refresh token came whose key is not in REFRESH_TOKEN_KEYS. If there was one of this kid, put it back, behind ' +
+          'the first, for as long as sessions live: until then, whoever has such a token is signed out',
+        kid,
+      }),
+    );
   }
 
   /** The text of a token, under the first key. */

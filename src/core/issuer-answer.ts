@@ -1,3 +1,5 @@
+import { objectIn } from './legacy-jwt.js';
+import { isText } from './one-line.js';
 import { SCOPE } from './scope.js';
 
 /** What of an issuer's tokens goes into a session: our name of a claim, and theirs. */
@@ -18,7 +20,6 @@ export interface Redeemed {
 
 /** Of claims together, as of those of POST /sessions: what would make them longer is left out. */
 const MOST_BYTES = 4096;
-const ONE_LINE = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
 
 /**
  * Reads the answer of a token endpoint (RFC 6749 section 5.1): the claims of its ID token, or else of its access token. No
@@ -32,7 +33,7 @@ export function readIssuerAnswer(answer: unknown, mapping: ClaimsMapping): Redee
   const claim = (name: string): unknown =>
     tokens.find((token) => token && Object.hasOwn(token, name))?.[name];
   const subject = claim(mapping.subject);
-  if (typeof subject !== 'string' || !ONE_LINE.test(subject)) return undefined;
+  if (!isText(subject)) return undefined;
   const { scope } = answer;
   const authTime = claim('auth_time');
   const claims = [...mapping.claims]
@@ -55,20 +56,14 @@ function lengthOf(claims: readonly (readonly [string, unknown])[]): number {
 }
 
 function claimsIn(jwt: unknown): Readonly<Record<string, unknown>> | undefined {
-  if (typeof jwt !== 'string') return undefined;
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString());
-    return isObject(claims) ? claims : undefined;
-  } catch {
-    return undefined;
-  }
+  return typeof jwt === 'string' ? objectIn(jwt.split('.')[1] ?? '') : undefined;
 }
 
 /** What may go into an access token as it is: texts, numbers and the like, and lists of them. */
 function isPlain(value: unknown): boolean {
   if (Array.isArray(value))
     return value.length <= 100 && value.every((each) => !Array.isArray(each) && isPlain(each));
-  return typeof value === 'string' ? ONE_LINE.test(value) : ['number', 'boolean'].includes(typeof value);
+  return typeof value === 'string' ? isText(value) : ['number', 'boolean'].includes(typeof value);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -65,7 +65,8 @@ function isSigned(signed: string, signature: string, { algorithm, keys }: JwtLan
   return keys.some((key) => verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, bytes));
 }
 
-function objectIn(part: string): Record<string, unknown> | undefined {
+/** The object that a part of a JWT holds; undefined if it is none. */
+export function objectIn(part: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString());
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;

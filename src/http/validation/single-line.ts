@@ -1,13 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { IsString, Length, Matches, type ValidationOptions } from 'class-validator';
-
-/** Neither control characters nor half a surrogate pair, in place of which another character would be stored. */
-const ONE_LINE = /^[^\p{Cc}\p{Cs}]*$/u;
-
-/** Whether a text is of one line. */
-export function isOneLine(text: string): boolean {
-  return ONE_LINE.test(text);
-}
+import { ONE_LINE } from '../../core/one-line.js';
 
 /** Validates a text of one line, of 1 to `max` characters. (PostgreSQL's text has no NUL, and logs no line breaks.) */
 export function IsSingleLine(max: number, options: ValidationOptions = {}): PropertyDecorator {

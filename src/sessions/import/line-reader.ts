@@ -3,9 +3,9 @@ import type { Config } from '../../config/config.js';
 import { isName, jwtIdentity } from '../../core/legacy-jwt.js';
 import { legacyLookup, placeholderId } from '../../core/legacy-token.js';
 import { supabaseToken } from '../../core/supabase-token.js';
+import { isText } from '../../core/one-line.js';
 import { SCOPE } from '../../core/scope.js';
 import { likelyName } from '../../config/likely-name.js';
-import { isOneLine } from '../../http/validation/single-line.js';
 import { isStorable } from '../../http/validation/storable.js';
 import { readTimestamp } from '../../http/validation/timestamp.js';
 import type { ExportedSession } from '../../store/session-export.js';
@@ -183,9 +183,7 @@ function digestOf(value: unknown): Buffer | undefined {
 }
 
 function singleLine(value: unknown): string | Error {
-  return typeof value === 'string' && isOneLine(value) && value.length > 0 && value.length <= 255
-    ? value
-    : new Error('must be a text of one line, of 1 to 255 characters');
+  return isText(value) ? value : new Error('must be a text of one line, of 1 to 255 characters');
 }
 
 function scope(value: unknown): string | Error {
