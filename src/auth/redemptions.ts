@@ -58,6 +58,8 @@ export class Redemptions {
   private async redeemOnce(lookup: Buffer, token: string): Promise<Redemption> {
     const claimed = await this.tokens.claim(lookup);
     if (claimed === 'refused') return 'refused';
+    // Its session may have come between the look at the database and the claim.
+    if (claimed !== 'first' && (await this.tokens.find([lookup]))) return 'opened';
     if (claimed === 'held') throw new Unavailable('legacy_issuer', 'it is being redeemed');
     let redeemed: Redeemed | undefined;
     try {

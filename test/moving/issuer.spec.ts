@@ -96,6 +96,38 @@ describe('whoever comes with a token of an issuer that exports nothing', () => {
     }
   });
 
+  test('is looked for once more by whoever comes to redeem it as its session is written', async () => {
+    const replica = await start();
+    try {
+      const token = issuer.signIn({ sub: 'ada' });
+      issuer.mood = 'slow';
+      const first = refresh(token);
+      await waitUntil('the issuer is asked', () => issuer.asked > 0);
+      // The other replica knows of no session, and comes to its claim when there is one.
+      await database.query('BEGIN');
+      await database.query('LOCK TABLE public.legacy_redemptions IN ACCESS EXCLUSIVE MODE');
+      const second = refresh(token, replica);
+      const sees = (sql: string) => async (): Promise<boolean> => (await database.query(sql)).length > 0;
+      await waitUntil(
+        'the other wants to redeem it',
+        sees(`SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`),
+      );
+      issuer.hurry();
+      await waitUntil(
+        'the session is there',
+        sees(
+          'SELECT FROM public.legacy_tokens JOIN public.legacy_redemptions USING (lookup) WHERE held_until > now()',
+        ),
+      );
+      await database.query(`UPDATE public.legacy_redemptions SET held_until = now() - interval '1 second'`);
+      await database.query('COMMIT');
+      expect([(await first)[0], (await second)[0]]).toEqual([200, 200]);
+      expect([issuer.asked, issuer.redeemed]).toEqual([1, 1]);
+    } finally {
+      await replica.stop();
+    }
+  });
+
   test('is held to the rules from then on, without the issuer', async () => {
     const token = issuer.signIn({ sub: 'ada' });
     const [, { refreshToken }] = await refresh(token);
