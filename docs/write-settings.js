@@ -63,6 +63,10 @@ const NOTES = {
     ACCESS_TOKEN_TTL: { note: 'how long an access token lives' },
     SESSION_IDLE_TTL: { note: 'how long a session lives without a refresh' },
     SESSION_MAX_TTL: { note: 'how long it lives in all' },
+    SESSION_RETENTION: { note: 'how long the row of a session is kept after its deadline' },
+    MAX_SESSIONS_PER_SUBJECT: {
+      note: 'how many sessions of one client id a subject may have: one more ends the one that was unused for longest. `0` is no limit',
+    },
     ROTATION_GRACE: {
       note: 'for how long after a refresh the same token may come again and is given the same new one: two tabs, a double click, a retry. `0` is strict mode: a token that comes twice ends its session',
     },
@@ -149,6 +153,12 @@ const NOTES = {
     LOG_LEVEL: { note: 'the least that is logged' },
     LOG_FORMAT: {
       note: '`json` lines, `pretty` for people, or `auto`: for people where standard output is a terminal',
+    },
+    HISTORY_RETENTION: {
+      note: 'how long [what happened to a session](support.md#what-happened-to-a-session) is kept after its row is gone',
+    },
+    HISTORY_CALLERS: {
+      note: 'what it keeps of those who came: `full` is address and `User-Agent`, `short` the network in place of the address (24 bits of IPv4, 48 of IPv6), `off` nothing',
     },
     LOG_SUBJECTS: {
       note: 'how the log names subjects: `hashed`, by a hash keyed with the first of `REFRESH_TOKEN_KEYS`, or `off`',

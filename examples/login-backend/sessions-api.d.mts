@@ -77,6 +77,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened to a session, newest first; ordinary refreshes are not told */
+        get: operations["HistoryController_ofSession"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/subjects/{subject}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened to all of a subject's sessions, newest first */
+        get: operations["HistoryController_ofSubject"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/subjects/{subject}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forget a subject: delete its sessions, live ones too, and their histories */
+        delete: operations["HistoryController_forget"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/clients": {
         parameters: {
             query?: never;
@@ -232,6 +283,16 @@ export interface components {
              */
             device?: string;
             /**
+             * @description The address that the subject signs in from, for the history of the session
+             * @example 203.0.113.7
+             */
+            address?: string;
+            /**
+             * @description And the User-Agent
+             * @example Mozilla/5.0 (X11; Linux x86_64)
+             */
+            userAgent?: string;
+            /**
              * @description How the subject authenticated (RFC 8176)
              * @example [
              *       "pwd",
@@ -317,7 +378,7 @@ export interface components {
             /** Format: date-time */
             revokedAt: string | null;
             /** @enum {string|null} */
-            revokedBy: "logout" | "reuse" | "service" | null;
+            revokedBy: "logout" | "reuse" | "service" | "limit" | null;
             /** @description Whether only its OAuth client may refresh it */
             clientBound: boolean;
             /** @description The key whose proof every refresh needs */
@@ -425,10 +486,111 @@ export interface components {
              * @example reused
              */
             reason?: string;
+            /**
+             * @description More than that, as the log has it
+             * @example two_behind
+             */
+            detail?: string;
+            /**
+             * @description The same in words
+             * @example It would be exchanged for a new one.
+             */
+            text: string;
             /** @description The session, if the token is genuine and the session is there */
             session?: components["schemas"]["SessionDto"];
             /** @description The tokens of the session that are not disowned: the parent of the last exchange, and its successors */
             tokens?: components["schemas"]["TokenProspectDto"][];
+        };
+        SessionEventDto: {
+            /** Format: uuid */
+            sessionId: string;
+            /**
+             * Format: date-time
+             * @description When, on the database’s clock
+             */
+            at: string;
+            /** @enum {string} */
+            kind: "opened" | "moved_in" | "amended" | "recovered" | "fast_forwarded" | "ended" | "deleted";
+            /**
+             * @description The same in words
+             * @example Ended by a logout.
+             */
+            text: string;
+            /**
+             * @description ended: what ended it
+             * @enum {string}
+             */
+            by?: "logout" | "reuse" | "service" | "limit" | "expiry";
+            /** @description The service key that asked for it */
+            serviceKey?: string;
+            /** @description opened: the client that the session is of */
+            clientId?: string;
+            /** @description opened: what the device is called */
+            device?: string | null;
+            /**
+             * @description Where the request came from; or the network, unless HISTORY_CALLERS says otherwise
+             * @example 203.0.113.0/24
+             */
+            address?: string;
+            /** @description Its User-Agent */
+            userAgent?: string;
+            /** @description The number of the refresh token that came */
+            presented?: number;
+            /** @description The number of the newest one then */
+            newest?: number;
+            /** @description How long after the last exchange it came, in seconds */
+            lateBy?: number;
+            /**
+             * @description ended by reuse: why, as the log says it
+             * @example two_behind
+             */
+            detail?: string;
+            /** @description amended: what */
+            changed?: string[];
+            /**
+             * @description ended: with whose other sessions
+             * @enum {string}
+             */
+            with?: "subject" | "client_id" | "everybody" | "client";
+            /**
+             * Format: date-time
+             * @description ended: with those that were opened until then
+             */
+            before?: string;
+            /**
+             * Format: uuid
+             * @description opened: the session whose place it took
+             */
+            replaces?: string;
+            /**
+             * Format: uuid
+             * @description ended: the session that took its place
+             */
+            replacedBy?: string;
+            /**
+             * Format: uuid
+             * @description ended by logout: another session, which asked for it
+             */
+            from?: string;
+            /** @description ended by limit: how many sessions are allowed */
+            limit?: number;
+            /**
+             * @description ended by expiry
+             * @enum {string}
+             */
+            deadline?: "absolute_deadline" | "idle_deadline";
+        };
+        HistoryPageDto: {
+            events: components["schemas"]["SessionEventDto"][];
+            /** @description The cursor of the next page; null at the end */
+            next: string | null;
+        };
+        ForgottenDto: {
+            /**
+             * @description Whether nothing is kept any more; if not, ask again
+             * @example true
+             */
+            complete: boolean;
         };
         /**
          * @example {
@@ -1743,6 +1905,361 @@ export interface operations {
                     /**
                      * @example {
                      *       "message": "The service key lacks the role sessions or support",
+                     *       "code": "MISSING_ROLE"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+            /** @description The body took too long to arrive */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "The request took too long to arrive",
+                     *       "code": "REQUEST_TIMEOUT"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+            /** @description The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "The request is too large",
+                     *       "code": "PAYLOAD_TOO_LARGE"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+            /** @description The body is not application/json, is compressed, or is not in UTF-8 */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "The body must be application/json",
+                     *       "code": "UNSUPPORTED_MEDIA_TYPE"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+            /** @description Too many wrong service keys; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "Too many requests; try again later",
+                     *       "code": "RATE_LIMITED"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+            /** @description The database does not answer; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+        };
+    };
+    HistoryController_ofSession: {
+        parameters: {
+            query?: {
+                /** @description How many at the most */
+                limit?: number;
+                /** @description The `next` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryPageDto"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "Validation failed",
+                     *       "code": "BAD_REQUEST",
+                     *       "details": {
+                     *         "lifetime": [
+                     *           "lifetime is not known; did you mean lifetimes?"
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+            /** @description The service key is missing or wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+            /** @description The service key lacks the role `sessions` or `support` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "The service key lacks the role sessions or support",
+                     *       "code": "MISSING_ROLE"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+            /** @description There is no such session, and was none that is remembered */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "There is no such session",
+                     *       "code": "NOT_FOUND"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+            /** @description Too many wrong service keys; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "Too many requests; try again later",
+                     *       "code": "RATE_LIMITED"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+            /** @description The database does not answer; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+        };
+    };
+    HistoryController_ofSubject: {
+        parameters: {
+            query?: {
+                /** @description How many at the most */
+                limit?: number;
+                /** @description The `next` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                subject: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryPageDto"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "Validation failed",
+                     *       "code": "BAD_REQUEST",
+                     *       "details": {
+                     *         "lifetime": [
+                     *           "lifetime is not known; did you mean lifetimes?"
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+            /** @description The service key is missing or wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+            /** @description The service key lacks the role `sessions` or `support` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "The service key lacks the role sessions or support",
+                     *       "code": "MISSING_ROLE"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+            /** @description Too many wrong service keys; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "Too many requests; try again later",
+                     *       "code": "RATE_LIMITED"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+            /** @description The database does not answer; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "The service cannot answer just now; try again",
+                     *       "code": "UNAVAILABLE"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+        };
+    };
+    HistoryController_forget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                subject: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForgottenDto"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "Validation failed",
+                     *       "code": "BAD_REQUEST",
+                     *       "details": {
+                     *         "lifetime": [
+                     *           "lifetime is not known; did you mean lifetimes?"
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+            /** @description The service key is missing or wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiErrorDto"];
+                };
+            };
+            /** @description The service key lacks the role `sessions` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "The service key lacks the role sessions",
                      *       "code": "MISSING_ROLE"
                      *     }
                      */

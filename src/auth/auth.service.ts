@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { seconds } from '../core/access-token.js';
+import type { Caller } from '../core/session-event.js';
 import { flawIn, type Narrowing } from '../core/narrowing.js';
 import type { Presentation } from '../core/policy.js';
 import { accept, refuse, type Flaw, type Outcome } from '../core/refusal.js';
@@ -24,6 +25,8 @@ export interface RefreshRequest extends Presentation, Narrowing {
   readonly dryRun: boolean;
   /** The network that it came from, whose guesses are limited. */
   readonly from?: string;
+  /** Where it came from, for the session's history. */
+  readonly caller?: Caller;
   /** Access tokens that came along: each must be one of the same session, however long ago it expired. */
   readonly accessTokens?: readonly string[];
 }
@@ -99,7 +102,7 @@ export class AuthService {
       if (dryRun) return this.issue(token, foreseen.value, request);
     }
     const here = await this.tokens.moveIn(token);
-    const turned = await this.ratchet.turn(here, request);
+    const turned = await this.ratchet.turn(here, request, request.caller ?? {});
     return turned.ok ? this.issue(here, turned.value, request) : turned;
   }
 

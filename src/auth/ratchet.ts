@@ -5,8 +5,10 @@ import type { Presentation, RefreshPolicy, Windows } from '../core/policy.js';
 import { accept, refuse, type Outcome, type RefusalDetail, type Refusal } from '../core/refusal.js';
 import { decide, disownsParent, type Turn } from '../core/rotation.js';
 import { isTouchDue, type Answered, type Session, type Snapshot } from '../core/session.js';
+import type { Caller, PresentedGeneration } from '../core/session-event.js';
 import { SessionStore } from '../store/session-store.js';
 import { Unavailable } from '../core/unavailable.js';
+import { keptOf } from './kept-caller.js';
 import type { PresentedToken } from './presented-tokens.js';
 
 /** A refresh that succeeded: how, and the session after it. */
@@ -36,14 +38,23 @@ export class Ratchet {
   private readonly windows: Windows;
 
   constructor(
-    @Inject(CONFIG) { rotationGrace: grace, recoveryWindow: recovery }: Config,
+    @Inject(CONFIG) private readonly config: Config,
     private readonly store: SessionStore,
   ) {
+    const { rotationGrace: grace, recoveryWindow: recovery } = config;
     this.windows = { grace, recovery };
   }
 
-  /** Refreshes the session of `token`. Refuses: unknown_session, expired, revoked, reused. */
-  async turn(token: PresentedToken, presentation: Presentation): Promise<Outcome<Turned>> {
+  /**
+   * Refreshes the session of `token`. Refuses: unknown_session, expired, revoked, reused.
+   *
+   * @param caller who presents it, for the session's history
+   */
+  async turn(
+    token: PresentedToken,
+    presentation: Presentation,
+    caller: Caller = {},
+  ): Promise<Outcome<Turned>> {
     const policy = this.policyOf(presentation);
     if (policy.mode === 'rotate') {
       const snapshot = await this.store.tryRotate(token.sessionId, token.generation, policy);
@@ -54,11 +65,15 @@ export class Ratchet {
       const found = await this.store.find(token.sessionId);
       const judged = this.judge(token, found, policy);
       if (!judged.ok) {
-        if (judged.refusal.reason === 'reused') await this.store.revoke(token.sessionId, 'reuse');
+        const { reason, detail } = judged.refusal;
+        if (reason === 'reused') {
+          const event = { kind: 'ended', by: 'reuse', ...this.presented(token, found!, caller) } as const;
+          await this.store.revoke(token.sessionId, { ...event, ...(detail && { detail }) });
+        }
         return judged;
       }
       const { turn } = judged.value;
-      const snapshot = await this.carryOut(turn, found!, token, policy);
+      const snapshot = await this.carryOut(turn, found!, token, policy, caller);
       if (snapshot) return accept({ turn, snapshot });
     }
     throw new Unavailable('session_contended');
@@ -104,6 +119,7 @@ export class Ratchet {
     found: Snapshot,
     token: PresentedToken,
     policy: RefreshPolicy,
+    caller: Caller,
   ): Promise<Snapshot<Answered> | undefined> {
     const { jkt, binds } = policy.presenter ?? {};
     if (turn.kind !== 'rotate' && binds && jkt !== undefined && found.session.dpopJkt === null) {
@@ -115,9 +131,15 @@ export class Ratchet {
       case 'rotate':
         return this.store.rotate(token.sessionId, token.generation, policy);
       case 'fast-forward':
-        return this.store.fastForward(token.sessionId, turn.generation);
+        return this.store.fastForward(token.sessionId, turn.generation, {
+          kind: 'fast_forwarded',
+          ...this.presented(token, found, caller),
+        });
       case 'recover':
-        return this.store.recover(token.sessionId, found.session.generation);
+        return this.store.recover(token.sessionId, found.session.generation, {
+          kind: 'recovered',
+          ...this.presented(token, found, caller),
+        });
       case 'touch':
       case 'retry':
       case 'coalesce':
@@ -129,6 +151,20 @@ export class Ratchet {
       default:
         return turn satisfies never;
     }
+  }
+
+  /** What a history tells of a refresh that is no ordinary one. */
+  private presented(
+    { generation }: PresentedToken,
+    { session: { generation: newest, rotatedAt }, now }: Snapshot,
+    caller: Caller,
+  ): PresentedGeneration {
+    return {
+      presented: generation,
+      newest,
+      ...(rotatedAt && { lateBy: (now.getTime() - rotatedAt.getTime()) / 1000 }),
+      ...keptOf(caller, this.config.history.callers),
+    };
   }
 }
 

@@ -1,7 +1,11 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Config } from '../config/config.js';
+import { CONFIG } from '../config/config.module.js';
 import { accept, refuse, type Outcome } from '../core/refusal.js';
 import { isBoundTo } from '../core/session.js';
+import type { Caller } from '../core/session-event.js';
 import { SessionStore } from '../store/session-store.js';
+import { keptOf } from './kept-caller.js';
 import { orUnavailable } from './or-unavailable.js';
 import { PresentedTokens } from './presented-tokens.js';
 
@@ -17,6 +21,7 @@ export class RevocationService {
   constructor(
     private readonly tokens: PresentedTokens,
     private readonly store: SessionStore,
+    @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   /**
@@ -25,11 +30,17 @@ export class RevocationService {
    *
    * @param by.clientId the authenticated client, to which the session must then be bound
    * @param by.from the network that it came from, whose guesses are limited
+   * @param by.caller where it came from, for the session's history
    */
   async revoke(
     refreshToken: string | undefined,
-    { clientId, from }: { readonly clientId?: string | undefined; readonly from?: string | undefined },
+    by: {
+      readonly clientId?: string | undefined;
+      readonly from?: string | undefined;
+      readonly caller?: Caller;
+    },
   ): Promise<Outcome<Revoked>> {
+    const { clientId, from, caller = {} } = by;
     const read = this.tokens.read(refreshToken);
     if (!read.ok) return accept({ ended: false });
     return orUnavailable<Revoked>(async () => {
@@ -46,10 +57,10 @@ export class RevocationService {
           return refuse('wrong_client', { sessionId, detail, subject, clientId: owner, presenter: clientId });
         }
       }
-      const ended = (await this.store.revoke(sessionId, 'logout')) !== undefined;
+      const event = { kind: 'ended', by: 'logout', ...keptOf(caller, this.config.history.callers) } as const;
+      const ended = (await this.store.revoke(sessionId, event)) !== undefined;
       // A refresh that came at the same time has given the session another id.
-      if (!ended && (await this.tokens.hasMovedIn(located.value)))
-        return this.revoke(refreshToken, { clientId, from });
+      if (!ended && (await this.tokens.hasMovedIn(located.value))) return this.revoke(refreshToken, by);
       return accept({ ended, sessionId });
     });
   }

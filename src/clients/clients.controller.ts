@@ -27,7 +27,7 @@ import { BodyFailures, failsWith } from '../http/errors/fails-with.js';
 import { RefusalException } from '../http/errors/http-refusal.js';
 import { ApiException } from '../http/errors/api.exception.js';
 import { recordOf } from '../http/request-record.js';
-import { ServiceKeyFailures, ServiceKeyGuard } from '../http/service-key.guard.js';
+import { ServiceKeyFailures, ServiceKeyGuard, serviceKeyName } from '../http/service-key.guard.js';
 import { ForRole } from '../http/service-role.js';
 import { KnownMembersGuard } from '../http/validation/known-members.guard.js';
 import { ClientStore } from '../store/client-store.js';
@@ -165,7 +165,13 @@ export class ClientsController {
   @ApiOperation({ operationId: 'ClientsController_remove', summary: 'Remove a client and end its sessions' })
   @ApiNoContentResponse({ description: 'There is no such client any more' })
   async remove(@Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
-    if (await this.clients.remove(id)) recordOf(request).clientId = id;
+    const event = {
+      kind: 'ended',
+      by: 'service',
+      serviceKey: serviceKeyName(request),
+      with: 'client',
+    } as const;
+    if (await this.clients.remove(id, event)) recordOf(request).clientId = id;
   }
 }
 

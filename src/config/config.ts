@@ -23,6 +23,10 @@ export interface Config {
   readonly audience: string;
   readonly signing: SigningConfig;
   readonly lifetimes: Lifetimes;
+  /** How long the row of a session is kept after its deadline, in seconds. */
+  readonly sessionRetention: number;
+  /** How many sessions of one client a subject may have; 0 is no limit. */
+  readonly maxSessionsPerSubject: number;
   /** The grace window in milliseconds; 0 is strict mode. */
   readonly rotationGrace: number;
   /** The recovery window in milliseconds; 0 in strict mode. */
@@ -51,6 +55,13 @@ export interface Config {
     readonly unknownTokens: number;
     /** Where they are counted: in each process, or in the database for all replicas. */
     readonly store: 'memory' | 'postgresql';
+  };
+  /** What happened to sessions, as it is kept. */
+  readonly history: {
+    /** How long beyond the row of its session, in seconds. */
+    readonly retention: number;
+    /** What is kept of those who present tokens: all, the network in place of the address, or nothing. */
+    readonly callers: 'full' | 'short' | 'off';
   };
   readonly logLevel: LogLevel;
   /** For programs, for people, or, by `auto`, for people where standard output is a terminal. */

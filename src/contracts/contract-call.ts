@@ -3,6 +3,7 @@ import type { AuthService, Refreshed, RefreshRequest } from '../auth/auth.servic
 import type { RevocationService } from '../auth/revocation.service.js';
 import { accept, refuse, type Outcome, type Refusal } from '../core/refusal.js';
 import type { Answered } from '../core/session.js';
+import { callerOf } from '../http/client-address.js';
 import { networkOf } from '../http/address-limit.guard.js';
 import { replyRefusal } from '../http/errors/error-reply.js';
 import { recordOf } from '../http/request-record.js';
@@ -22,7 +23,7 @@ export interface CarriedToken {
 }
 
 /** A refresh as a contract asks for it. Whether it is a dry run, and where it comes from, the call knows by itself. */
-export interface RefreshWanted extends Omit<RefreshRequest, 'refreshToken' | 'from' | 'dryRun'> {
+export interface RefreshWanted extends Omit<RefreshRequest, 'refreshToken' | 'from' | 'caller' | 'dryRun'> {
   readonly token: Outcome<CarriedToken>;
   /** How the refresh token goes back, if not as it came. */
   readonly back?: CarriedToken['by'];
@@ -105,6 +106,7 @@ export class ContractCall {
       ...came,
       refreshToken,
       from: networkOf(this.request),
+      caller: callerOf(this.request),
       dryRun: dryRun.value,
     });
     if (!outcome.ok) return this.refuse(outcome.refusal);
@@ -136,7 +138,7 @@ export class ContractCall {
     if (!dryRun.ok) return this.refuse(dryRun.refusal);
     if (!token.ok) return this.refuse(token.refusal);
     const { text, twins = [], outdated = [] } = token.value;
-    const by = { clientId, from: networkOf(this.request) };
+    const by = { clientId, from: networkOf(this.request), caller: callerOf(this.request) };
     for (const twin of twins) {
       const outcome = await this.revocation.revoke(twin, by);
       if (!outcome.ok) return this.refuse(outcome.refusal);

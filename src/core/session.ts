@@ -69,8 +69,8 @@ export type Attested = Pick<
 /** What of a session a refresh answers with: in the tokens, and beside them. */
 export type Answered = Attested & Pick<Session, 'generation' | 'extras'>;
 
-/** What ended a session. */
-export type RevokedBy = 'logout' | 'reuse' | 'service';
+/** What ended a session: `limit` is that of its subject's sessions. */
+export type RevokedBy = 'logout' | 'reuse' | 'service' | 'limit';
 
 /** A session, or that much of it, as the database saw it at `now`, on the database's clock. */
 export interface Snapshot<Of extends Answered = Session> {

@@ -58,7 +58,7 @@ function nameOf({ definition, prefix }: Mount, mounts: readonly Mount[]): string
 }
 
 /** Named, so that a route which nobody has named lands in no document by accident. */
-const OWN_ROUTES = /^\/(sessions|clients|\.well-known\/jwks\.json)(\/|$)/;
+const OWN_ROUTES = /^\/(sessions|subjects|clients|\.well-known\/jwks\.json)(\/|$)/;
 
 const OWN_FACTS: DocumentFacts = {
   openapi: '3.0.0',

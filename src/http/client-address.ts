@@ -2,6 +2,7 @@ import { BlockList, isIP, isIPv4 } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import ipaddr from 'ipaddr.js';
 import type { Config } from '../config/config.js';
+import type { Caller } from '../core/session-event.js';
 
 /** Networks that TRUST_PROXY may name in a word. */
 const NAMED: Readonly<Record<string, readonly string[]>> = {
@@ -34,6 +35,13 @@ export function readAddress(entry: string | undefined): string | undefined {
   const [, bracketed, beforePort] = /^(?:\[([^\]]*)\](?::\d+)?|([\d.]+):\d+)$/.exec(text) ?? [];
   const address = (bracketed ?? beforePort ?? text).replace(/%.*$/, '');
   return isIP(address) === 0 ? undefined : ipaddr.process(address).toString();
+}
+
+/** Where a request comes from, and with what. */
+export function callerOf(request: FastifyRequest): Caller {
+  const address = clientAddress(request);
+  const userAgent = request.headers['user-agent'];
+  return { ...(address !== undefined && { address }), ...(userAgent !== undefined && { userAgent }) };
 }
 
 /** Whom Fastify is to believe `X-Forwarded-*`: a sender by its address and how many proxies stand before it. */

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import {
+  Inject,
   Injectable,
   Logger,
   Optional,
@@ -7,8 +8,11 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { BulkRevocations, type BulkRevocation } from '../store/bulk-revocations.js';
+import { CONFIG } from '../config/config.module.js';
+import type { Config } from '../config/config.js';
 import { LegacyTokens } from '../store/legacy-tokens.js';
 import { RateCounts } from '../store/rate-counts.js';
+import { SessionHistory } from '../store/session-history.js';
 import { SessionRegistry } from '../store/session-registry.js';
 import { UsedJtis } from '../store/used-jtis.js';
 import { CleanupMetrics } from './cleanup-metrics.js';
@@ -23,8 +27,8 @@ const BETWEEN_REVOCATIONS = 30_000;
 const BETWEEN_FORGETTING = 60_000;
 
 /**
- * Forgets used identifiers and counts of requests that need not be remembered. Deletes sessions that have been dead
- * for a day, by walking along the primary key in small batches: no index on a deadline is needed, which every refresh
+ * Forgets used identifiers and counts of requests that need not be remembered. Deletes sessions whose deadline
+ * is long past, by walking along the primary key in small batches: no index on a deadline is needed, which every refresh
  * would have to update. Marks the sessions that were ended in bulk and that nobody waited for. Whatever breaks off
  * goes on where it was. Replicas may all do it; each begins at a moment of its own, so that those that start together
  * do not work at the same rows together.
@@ -43,6 +47,8 @@ export class Cleanup implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly usedJtis: UsedJtis,
     private readonly rateCounts: RateCounts,
     private readonly legacyTokens: LegacyTokens,
+    private readonly history: SessionHistory,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'sessionRetention' | 'history'>,
     @Optional() private readonly metrics?: CleanupMetrics,
   ) {}
 
@@ -52,6 +58,7 @@ export class Cleanup implements OnApplicationBootstrap, OnApplicationShutdown {
     void this.forever(BETWEEN_REVOCATIONS, () => this.markRevoked()).catch(() => undefined);
     void this.forever(BETWEEN_FORGETTING, () => this.forgetCounts()).catch(() => undefined);
     void this.forever(BETWEEN_WALKS, () => this.forgetRedemptions()).catch(() => undefined);
+    void this.forever(BETWEEN_WALKS, () => this.forgetHistories()).catch(() => undefined);
   }
 
   onApplicationShutdown(): void {
@@ -62,7 +69,7 @@ export class Cleanup implements OnApplicationBootstrap, OnApplicationShutdown {
   async walk(): Promise<number> {
     let total = 0;
     do {
-      const swept = await this.registry.sweep(BATCH, this.place);
+      const swept = await this.registry.sweep(BATCH, this.config.sessionRetention, this.place);
       total += swept.deleted;
       if (this.place === undefined) this.met = { live: 0, unused: 0 };
       this.met.live += swept.live;
@@ -84,6 +91,12 @@ export class Cleanup implements OnApplicationBootstrap, OnApplicationShutdown {
   /** Forgets which tokens were redeemed at the issuer of before. */
   async forgetRedemptions(): Promise<void> {
     while ((await this.legacyTokens.forget(BATCH)) === BATCH) await this.breathe();
+  }
+
+  /** Forgets what happened to sessions whose rows have been gone for long enough. */
+  async forgetHistories(): Promise<void> {
+    const { retention } = this.config.history;
+    while ((await this.history.forget(BATCH, retention)) === BATCH) await this.breathe();
   }
 
   /** Forgets the counts of requests whose minute is over. */

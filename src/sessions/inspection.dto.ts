@@ -22,6 +22,10 @@ export class TokenProspectDto {
 export class InspectionDto {
   @ApiProperty({ enum: OUTCOMES }) outcome!: string;
   @ApiPropertyOptional({ description: 'Why it would be refused', example: 'reused' }) reason?: string;
+  @ApiPropertyOptional({ description: 'More than that, as the log has it', example: 'two_behind' })
+  detail?: string;
+  @ApiProperty({ description: 'The same in words', example: 'It would be exchanged for a new one.' })
+  text!: string;
   @ApiPropertyOptional({
     type: SessionDto,
     description: 'The session, if the token is genuine and the session is there',

@@ -1,10 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { keptOf } from '../auth/kept-caller.js';
 import { LiveMint, type TokenPair } from '../auth/token-mint.js';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { seconds } from '../core/access-token.js';
+import type { Opening } from '../core/session-event.js';
+import { Unavailable } from '../core/unavailable.js';
 import { newHandle, sessionIdOf } from '../core/refresh-token.js';
 import type { Snapshot } from '../core/session.js';
+import { readAddress } from '../http/client-address.js';
 import { RefusalException } from '../http/errors/http-refusal.js';
 import type { RefreshCookie } from '../http/refresh-cookie.js';
 import { SessionRegistry, type NewSession } from '../store/session-registry.js';
@@ -65,16 +69,43 @@ export class SessionOpening {
       extras: wanted.extras ?? {},
       ...(wanted.authTime && { authTime: new Date(wanted.authTime) }),
       ...(wanted.replaces !== undefined && { replaces: wanted.replaces }),
+      event: this.eventOf(wanted, serviceKey),
     };
     if (accessCookie && !accessCookie.canHold(this.mint.sample(session, particulars)))
       throw tooLarge(accessCookie.name);
     const snapshot = await this.registry.open(session);
+    await this.keepFew(snapshot);
     const deadline = seconds(snapshot.session.expiresAt);
     return {
       snapshot,
       cookie,
       tokens: this.mint.pair(snapshot, { handle, generation: 0, deadline }, particulars),
     };
+  }
+
+  private eventOf({ clientId, device, replaces, ...wanted }: OpenSessionDto, serviceKey: string): Opening {
+    const { address, userAgent } = wanted;
+    const caller = {
+      ...(address !== undefined && { address: readAddress(address)! }),
+      ...(userAgent !== undefined && { userAgent }),
+    };
+    return {
+      ...{ kind: 'opened', serviceKey, clientId: clientId ?? serviceKey, device: device ?? null },
+      ...keptOf(caller, this.config.history.callers),
+      ...(replaces !== undefined && { replaces }),
+    };
+  }
+
+  // After the session is there, and not with it: of two that are opened at once, the later one sees both.
+  private async keepFew({ session }: Snapshot): Promise<void> {
+    const most = this.config.maxSessionsPerSubject;
+    if (most === 0) return;
+    try {
+      await this.registry.limit({ most, newest: session });
+    } catch (error) {
+      // The next opening ends them.
+      if (!(error instanceof Unavailable)) throw error;
+    }
   }
 }
 

@@ -28,7 +28,6 @@ import { ApiErrorDto } from '../http/errors/api-error.dto.js';
 import type { Snapshot } from '../core/session.js';
 import { BodyFailures, failsWith } from '../http/errors/fails-with.js';
 import { RefusalException } from '../http/errors/http-refusal.js';
-import { ApiException } from '../http/errors/api.exception.js';
 import { recordOf } from '../http/request-record.js';
 import {
   mustHaveRole,
@@ -38,6 +37,7 @@ import {
 } from '../http/service-key.guard.js';
 import { ForRole } from '../http/service-role.js';
 import { KnownMembersGuard } from '../http/validation/known-members.guard.js';
+import { noSession } from './no-session.js';
 import { readCursor, viewSession, writeCursor } from './session-view.js';
 import { InspectDto, InspectionDto } from './inspection.dto.js';
 import { RevokedDto, RevokeSessionsDto, spared, whoseSessions } from './revocation.dto.js';
@@ -137,7 +137,10 @@ export class SessionsController {
     @Req() request: FastifyRequest,
   ): Promise<SessionDto> {
     recordOf(request).sessionId = id;
-    return shown((await this.sessions.amend(id, body)) ?? fail(noSession()), request);
+    return shown(
+      (await this.sessions.amend(id, body, serviceKeyName(request))) ?? fail(noSession()),
+      request,
+    );
   }
 
   @Patch()
@@ -153,7 +156,7 @@ export class SessionsController {
     @Req() request: FastifyRequest,
   ): Promise<AmendedDto> {
     recordOf(request).subject = subject;
-    return { amended: await this.sessions.amendAll(subject, body) };
+    return { amended: await this.sessions.amendAll(subject, body, serviceKeyName(request)) };
   }
 
   @Delete(':id')
@@ -168,7 +171,7 @@ export class SessionsController {
   @ApiNoContentResponse({ description: 'The session is ended' })
   async revoke(@SessionId() id: string, @Req() request: FastifyRequest): Promise<void> {
     recordOf(request).sessionId = id;
-    const ended = await this.sessions.revoke(id);
+    const ended = await this.sessions.revoke(id, serviceKeyName(request));
     if (ended) note(ended, request);
   }
 
@@ -186,7 +189,7 @@ export class SessionsController {
     Object.assign(recordOf(request), { ...(subject && { subject }), ...(clientId && { clientId }) });
     // Those of one person are support's to end; those of everybody, or of all who use an app, are not.
     if (subject === undefined) mustHaveRole(request, 'sessions');
-    const ended = await this.sessions.revokeAll(whoseSessions(query), spared(query));
+    const ended = await this.sessions.revokeAll(whoseSessions(query), spared(query), serviceKeyName(request));
     if (!ended) throw inQuery('before', 'before must not be later than now, by the clock of the database');
     const { revoked, pending } = ended;
     return { revoked, ...(pending && { pending }) };
@@ -225,10 +228,6 @@ function shown(snapshot: Snapshot, request: FastifyRequest): SessionDto {
 /** Has the request's line of the log name a session, whose it is, and which client's. */
 function note({ session: { id: sessionId, subject, clientId } }: Snapshot, request: FastifyRequest): void {
   Object.assign(recordOf(request), { sessionId, subject, clientId });
-}
-
-function noSession(): ApiException {
-  return new ApiException(404, { message: 'There is no such session', code: 'NOT_FOUND' });
 }
 
 function fail(error: Error): never {

@@ -4,6 +4,7 @@ import {
   ArrayMaxSize,
   IsArray,
   IsBoolean,
+  IsIP,
   IsObject,
   IsOptional,
   IsUUID,
@@ -82,6 +83,19 @@ export class OpenSessionDto {
   @IsOptional()
   @IsSingleLine(255)
   device?: string;
+
+  @ApiPropertyOptional({
+    description: 'The address that the subject signs in from, for the history of the session',
+    example: '203.0.113.7',
+  })
+  @IsOptional()
+  @IsIP(undefined, { message: 'address must be an IP address, such as 203.0.113.7' })
+  address?: string;
+
+  @ApiPropertyOptional({ description: 'And the User-Agent', example: 'Mozilla/5.0 (X11; Linux x86_64)' })
+  @IsOptional()
+  @IsSingleLine(1024)
+  userAgent?: string;
 
   @ApiPropertyOptional({
     type: [String],
@@ -227,8 +241,8 @@ export class SessionDto {
   @ApiProperty({ description: 'The number of its newest refresh token' }) generation!: number;
   @ApiProperty({ type: String, format: 'date-time', nullable: true }) rotatedAt!: string | null;
   @ApiProperty({ type: String, format: 'date-time', nullable: true }) revokedAt!: string | null;
-  @ApiProperty({ type: String, enum: ['logout', 'reuse', 'service', null], nullable: true }) revokedBy!:
-    string | null;
+  @ApiProperty({ type: String, enum: ['logout', 'reuse', 'service', 'limit', null], nullable: true })
+  revokedBy!: string | null;
   @ApiProperty({ description: 'Whether only its OAuth client may refresh it' }) clientBound!: boolean;
   @ApiProperty({ type: String, nullable: true, description: 'The key whose proof every refresh needs' })
   dpopJkt!: string | null;

@@ -3,15 +3,18 @@ import type { Mount } from '../contracts/contract.js';
 import { MOUNTS } from '../contracts/contracts.module.js';
 import { ClientBounds } from './client-bounds.js';
 import { ContractExtras } from './contract-extras.js';
+import { HistoryController } from './history/history.controller.js';
+import { HistoryService } from './history/history.service.js';
 import { SessionOpening } from './session-opening.js';
 import { SessionsController } from './sessions.controller.js';
 import { SessionsService } from './sessions.service.js';
 
 /** The sessions API. */
 @Module({
-  controllers: [SessionsController],
+  controllers: [SessionsController, HistoryController],
   providers: [
     SessionsService,
+    HistoryService,
     SessionOpening,
     ClientBounds,
     {

@@ -2,8 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { IntrospectionService } from '../auth/introspection.service.js';
 import type { Prospect } from '../auth/ratchet.js';
 import type { Turn } from '../core/rotation.js';
-import type { Outcome, RefusalReason } from '../core/refusal.js';
+import type { Outcome, RefusalDetail, RefusalReason } from '../core/refusal.js';
 import { accept, refuse } from '../core/refusal.js';
+import type { Amending } from '../core/session-event.js';
 import { mergePatch } from '../core/merge-patch.js';
 import { isLive, type Session, type Snapshot } from '../core/session.js';
 import { Unavailable } from '../core/unavailable.js';
@@ -19,6 +20,7 @@ import {
 } from '../store/session-registry.js';
 import { SessionStore } from '../store/session-store.js';
 import { ClientBounds } from './client-bounds.js';
+import { refusalInWords, turnInWords } from './history/inspection-words.js';
 import { SessionOpening, type Opened } from './session-opening.js';
 import { mistakeIn } from './session-claims.js';
 import type { AmendSessionDto, AmendSessionsDto, OpenSessionDto } from './sessions.dto.js';
@@ -34,6 +36,10 @@ export interface SessionPage {
 export interface Inspection {
   readonly outcome: Turn['kind'] | 'refused';
   readonly reason?: RefusalReason;
+  /** More than the reason tells, as the log has it. */
+  readonly detail?: RefusalDetail;
+  /** The same in words. */
+  readonly text: string;
   readonly snapshot: Snapshot | undefined;
   /** What each token of the session that is not disowned would come to; empty without one. */
   readonly tokens: readonly Prospect[];
@@ -78,8 +84,8 @@ export class SessionsService {
    * @throws RefusalException if it goes beyond what its client may have, or its claims become too long
    * @throws ApiException 409 if it is ended
    */
-  async amend(id: string, amendment: AmendSessionDto): Promise<Snapshot | undefined> {
-    const amended = await this.amendLive(await this.store.find(id), amendment);
+  async amend(id: string, amendment: AmendSessionDto, serviceKey: string): Promise<Snapshot | undefined> {
+    const amended = await this.amendLive(await this.store.find(id), amendment, serviceKey);
     if (amended) return amended;
     const ended = (await this.store.find(id))?.session;
     if (!ended) return undefined;
@@ -87,12 +93,13 @@ export class SessionsService {
   }
 
   /** Merges claims into those of each live session of a subject; how many there are. @throws RefusalException as amend does */
-  async amendAll(subject: string, amendment: AmendSessionsDto): Promise<number> {
+  async amendAll(subject: string, amendment: AmendSessionsDto, serviceKey: string): Promise<number> {
     let amended = 0;
     let cursor: SessionCursor | undefined;
     do {
       const page = await this.list(subject, PAGE, cursor);
-      for (const snapshot of page.snapshots) if (await this.amendLive(snapshot, amendment)) amended++;
+      for (const snapshot of page.snapshots)
+        if (await this.amendLive(snapshot, amendment, serviceKey)) amended++;
       cursor = page.next;
     } while (cursor);
     return amended;
@@ -102,6 +109,7 @@ export class SessionsService {
   private async amendLive(
     found: Snapshot | undefined,
     { claims: patch, scope }: AmendSessionDto,
+    serviceKey: string,
   ): Promise<Snapshot | undefined> {
     let known = found;
     for (let round = 0; round < ROUNDS; round++) {
@@ -111,7 +119,9 @@ export class SessionsService {
         await this.bounds.checkScope(scope, session.clientId);
       const claims = patch === undefined ? undefined : amendedClaims(session.claims, patch);
       const change: SessionChange = { ...(scope !== undefined && { scope }), ...(claims && { claims }) };
-      const amended = await this.registry.amend(session.id, change, claims && session.claims);
+      const changed = (['claims', 'scope'] as const).filter((member) => Object.hasOwn(change, member));
+      const event: Amending = { kind: 'amended', serviceKey, changed };
+      const amended = await this.registry.amend(session.id, change, event, claims && session.claims);
       if (amended) return amended;
       known = await this.store.find(session.id);
     }
@@ -119,13 +129,16 @@ export class SessionsService {
   }
 
   /** Ends a session, and gives it; undefined if it was ended before or is not there. */
-  revoke(id: string): Promise<Snapshot | undefined> {
-    return this.store.revoke(id, 'service');
+  revoke(id: string, serviceKey: string): Promise<Snapshot | undefined> {
+    return this.store.revoke(id, { kind: 'ended', by: 'service', serviceKey });
   }
 
   /** Ends live sessions, however many they are; undefined if `before` is later than now. */
-  revokeAll(whose: Whose, spared: Spared): Promise<Ended | undefined> {
-    return this.registry.revokeAll(whose, spared);
+  revokeAll(whose: Whose, spared: Spared, serviceKey: string): Promise<Ended | undefined> {
+    const others = whose === 'everybody' ? whose : 'subject' in whose ? 'subject' : 'client_id';
+    const before = spared.before && { before: spared.before.toISOString() };
+    const event = { kind: 'ended', by: 'service', serviceKey, with: others, ...before } as const;
+    return this.registry.revokeAll(whose, event, spared);
   }
 
   /** What presenting a refresh token would come to. Writes nothing. Refuses: unavailable. */
@@ -133,13 +146,16 @@ export class SessionsService {
     const outcome = await this.introspection.inspect(refreshToken);
     if (outcome.ok) {
       const { turn, snapshot } = outcome.value;
-      return accept({ outcome: turn.kind, snapshot, tokens: await this.introspection.prospects(snapshot) });
+      const tokens = await this.introspection.prospects(snapshot);
+      return accept({ outcome: turn.kind, text: turnInWords(turn.kind), snapshot, tokens });
     }
     const { reason, sessionId, ...more } = outcome.refusal;
     if (reason === 'unavailable') return refuse(reason, more);
     const snapshot = sessionId === undefined ? undefined : await this.store.find(sessionId);
     const tokens = snapshot ? await this.introspection.prospects(snapshot) : [];
-    return accept({ outcome: 'refused', reason, snapshot, tokens });
+    const { detail } = more;
+    const text = refusalInWords(outcome.refusal, snapshot?.session);
+    return accept({ outcome: 'refused', reason, ...(detail && { detail }), text, snapshot, tokens });
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Revoking } from '../core/session-event.js';
 import type { RevokedBy } from '../core/session.js';
 import type { SessionCursor } from './session-registry.js';
 
@@ -14,6 +15,8 @@ export interface BulkRevocation {
   readonly except: string | null;
   readonly revokedAt: Date;
   readonly revokedBy: RevokedBy;
+  /** What the histories of its sessions tell; null if a release without histories ended them. */
+  readonly event: Revoking | null;
   /**
    * Whether all rows have been marked once. It is then settled, too: every statement that could still open a session
    * from before it is over, and when its rows have been looked at once more, it can be forgotten.

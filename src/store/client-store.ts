@@ -1,4 +1,5 @@
 import type { Client, ClientChange, NewClient } from '../core/client.js';
+import type { Revoking } from '../core/session-event.js';
 
 /** A secret that replaces another. */
 export interface SecretChange {
@@ -36,5 +37,5 @@ export abstract class ClientStore {
    * Removes a client and ends its sessions in one step, so that none survives it, however many they are; false if
    * there was none.
    */
-  abstract remove(id: string): Promise<boolean>;
+  abstract remove(id: string, event: Revoking): Promise<boolean>;
 }

@@ -1,7 +1,10 @@
 import type { NewSession } from './session-registry.js';
 
 /** A session of another system, and how its refresh token is recognised. Times that are absent are the database's now. */
-export type ImportedSession = Omit<NewSession, 'authTime' | 'clientBound' | 'dpopJkt' | 'replaces'> & {
+export type ImportedSession = Omit<
+  NewSession,
+  'authTime' | 'clientBound' | 'dpopJkt' | 'replaces' | 'event'
+> & {
   /** As legacyLookup makes it (src/core/legacy-token.ts), in hexadecimal. */
   readonly lookup: string;
   readonly authTime: string | null;

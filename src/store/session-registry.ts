@@ -1,4 +1,5 @@
 import type { Session, Snapshot } from '../core/session.js';
+import type { Amending, Opening, Revoking } from '../core/session-event.js';
 
 /** What a session is opened with; the database adds its times. Lifetimes in seconds. */
 export type NewSession = Pick<
@@ -24,6 +25,8 @@ export type NewSession = Pick<
   readonly authTime?: Date;
   /** The session whose place it takes, and which ends with its opening if it is the same subject's. */
   readonly replaces?: string;
+  /** What its history begins with. */
+  readonly event: Opening;
 };
 
 /** What a login backend may change of a session. */
@@ -37,6 +40,14 @@ export interface SessionCursor {
 
 /** Whose sessions are ended: a subject's, those that name a client id (bound to that client or not), or all. */
 export type Whose = { readonly subject: string } | { readonly clientId: string } | 'everybody';
+
+/** How a subject's sessions are kept few. */
+export interface SessionLimit {
+  /** How many of one client may live. */
+  readonly most: number;
+  /** The session that makes them too many: it stays, unless later ones do the same. */
+  readonly newest: Pick<Session, 'id' | 'subject' | 'clientId' | 'createdAt'>;
+}
 
 /** Which of them are not. */
 export interface Spared {
@@ -77,13 +88,27 @@ export abstract class SessionRegistry {
   abstract list(subject: string, limit: number, cursor?: SessionCursor): Promise<Snapshot[]>;
 
   /** Changes a session that is not ended; undefined if there is none, or if its claims are no longer `from`. */
-  abstract amend(id: string, change: SessionChange, from?: Session['claims']): Promise<Snapshot | undefined>;
+  abstract amend(
+    id: string,
+    change: SessionChange,
+    event: Amending,
+    from?: Session['claims'],
+  ): Promise<Snapshot | undefined>;
 
   /** Ends live sessions, however many they are; undefined if `before` is later than now. */
-  abstract revokeAll(whose: Whose, spared?: Spared): Promise<Ended | undefined>;
+  abstract revokeAll(whose: Whose, event: Revoking, spared?: Spared): Promise<Ended | undefined>;
+
+  /** Ends those of a subject's sessions of one client that are too many: the longest unused; how many they were. */
+  abstract limit(limit: SessionLimit): Promise<number>;
 
   /**
-   * Looks at the next `limit` sessions after the id `after` and deletes those that have been dead for a day.
+   * Deletes up to `limit` sessions of a subject, whether they live or not, and as many events of its history; how many
+   * rows they were, 0 when nothing is left.
    */
-  abstract sweep(limit: number, after?: string): Promise<Swept>;
+  abstract forget(subject: string, limit: number): Promise<number>;
+
+  /**
+   * Looks at the next `limit` sessions after the id `after` and deletes those whose deadline was `retention` seconds ago.
+   */
+  abstract sweep(limit: number, retention: number, after?: string): Promise<Swept>;
 }

@@ -1,10 +1,11 @@
 import type { RefreshPolicy } from '../core/policy.js';
-import type { Answered, RevokedBy, Snapshot } from '../core/session.js';
+import type { Answered, Snapshot } from '../core/session.js';
+import type { EventOf, Revoking } from '../core/session-event.js';
 
 /**
  * What the rotation engine asks of the database: each verb touches one row in one statement, and
  * each change is a compare-and-set, so that nothing is locked between two statements and replicas need not know of each
- * other.
+ * other. Where one is more than an ordinary refresh, the same statement has the session's history tell `event` of it.
  *
  * Every verb throws Unavailable if the database does not answer in time.
  */
@@ -34,7 +35,11 @@ export abstract class SessionStore {
    * Turns a live session at `generation` to the next, which is one more successor of the parent that the session has,
    * and moves its idle deadline; undefined if it is not so.
    */
-  abstract recover(id: string, generation: number): Promise<Snapshot | undefined>;
+  abstract recover(
+    id: string,
+    generation: number,
+    event: EventOf<'recovered'>,
+  ): Promise<Snapshot | undefined>;
 
   /**
    * Disowns the parent of a live session at `generation`, but for its grace window, and moves its idle deadline;
@@ -46,7 +51,11 @@ export abstract class SessionStore {
   abstract bind(id: string, jkt: string): Promise<Snapshot | undefined>;
 
   /** Sets a session that is behind `generation` to it, and starts its grace window; undefined if it is not so. */
-  abstract fastForward(id: string, generation: number): Promise<Snapshot | undefined>;
+  abstract fastForward(
+    id: string,
+    generation: number,
+    event: EventOf<'fast_forwarded'>,
+  ): Promise<Snapshot | undefined>;
 
   /**
    * Moves the idle deadline of a live session at `generation`; undefined if it is not so, or if the deadline was
@@ -58,5 +67,5 @@ export abstract class SessionStore {
   abstract find(id: string): Promise<Snapshot | undefined>;
 
   /** Ends the session, and gives it; undefined if it was ended before or is not there. */
-  abstract revoke(id: string, by: RevokedBy): Promise<Snapshot | undefined>;
+  abstract revoke(id: string, event: Revoking): Promise<Snapshot | undefined>;
 }

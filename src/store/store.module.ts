@@ -9,6 +9,7 @@ import { PrismaBulkRevocations } from './prisma/prisma-bulk-revocations.js';
 import { PrismaClientStore } from './prisma/prisma-client-store.js';
 import { PrismaLegacyTokens } from './prisma/prisma-legacy-tokens.js';
 import { PrismaRateCounts } from './prisma/prisma-rate-counts.js';
+import { PrismaSessionHistory } from './prisma/prisma-session-history.js';
 import { PrismaSessionImport } from './prisma/prisma-session-import.js';
 import { PrismaSessionRegistry } from './prisma/prisma-session-registry.js';
 import { PrismaSessionStore } from './prisma/prisma-session-store.js';
@@ -17,6 +18,7 @@ import { PrismaUsedJtis } from './prisma/prisma-used-jtis.js';
 import { LegacyTokens } from './legacy-tokens.js';
 import { PrimaryRateCounts } from './primary-rate-counts.js';
 import { RateCounts } from './rate-counts.js';
+import { SessionHistory } from './session-history.js';
 import { SessionImport } from './session-import.js';
 import { SessionRegistry } from './session-registry.js';
 import { SessionStore } from './session-store.js';
@@ -53,6 +55,7 @@ import { prepareSchema } from './database/schema-check.js';
         metrics: StoreMetrics,
       ) => new PrismaSessionRegistry(database, bulk, batchSize, metrics),
     },
+    { provide: SessionHistory, useClass: PrismaSessionHistory },
     { provide: SigningKeyStore, useClass: PrismaSigningKeyStore },
     { provide: ClientStore, useClass: PrismaClientStore },
     { provide: UsedJtis, useClass: PrismaUsedJtis },
@@ -74,6 +77,7 @@ import { prepareSchema } from './database/schema-check.js';
     SessionStore,
     SessionRegistry,
     BulkRevocations,
+    SessionHistory,
     SigningKeyStore,
     ClientStore,
     UsedJtis,

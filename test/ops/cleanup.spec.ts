@@ -6,12 +6,15 @@ import { Cleanup } from '../../src/ops/cleanup.ts';
 import { Database } from '../../src/store/database/database.ts';
 import { PrismaBulkRevocations } from '../../src/store/prisma/prisma-bulk-revocations.ts';
 import { PrismaLegacyTokens } from '../../src/store/prisma/prisma-legacy-tokens.ts';
+import { PrismaSessionHistory } from '../../src/store/prisma/prisma-session-history.ts';
 import { PrismaSessionRegistry } from '../../src/store/prisma/prisma-session-registry.ts';
 import { PrismaRateCounts } from '../../src/store/prisma/prisma-rate-counts.ts';
 import { PrismaUsedJtis } from '../../src/store/prisma/prisma-used-jtis.ts';
 import { insert } from '../store/rows.ts';
 import { useDatabase } from '../support/use-service.ts';
+import { BY_SERVICE } from '../store/events.ts';
 
+const CONFIG = { sessionRetention: 86_400, history: { retention: 0, callers: 'short' } } as const;
 const DAY = 86_400_000;
 
 describe('the clean-up', () => {
@@ -22,6 +25,7 @@ describe('the clean-up', () => {
   let usedJtis: PrismaUsedJtis;
   let rateCounts: PrismaRateCounts;
   let legacyTokens: PrismaLegacyTokens;
+  let history: PrismaSessionHistory;
 
   beforeAll(async () => {
     Logger.overrideLogger(false);
@@ -31,6 +35,7 @@ describe('the clean-up', () => {
     usedJtis = new PrismaUsedJtis(connection);
     rateCounts = new PrismaRateCounts(connection);
     legacyTokens = new PrismaLegacyTokens(connection);
+    history = new PrismaSessionHistory(connection);
   });
 
   afterAll(() => connection.close());
@@ -71,7 +76,7 @@ describe('the clean-up', () => {
     });
     const replicas = Array.from(
       { length: 100 },
-      () => new Cleanup(registry, counting, usedJtis, rateCounts, legacyTokens),
+      () => new Cleanup(registry, counting, usedJtis, rateCounts, legacyTokens, history, CONFIG),
     );
     for (const replica of replicas) replica.onApplicationBootstrap();
     // Each has half a minute, in which it once begins.
@@ -108,6 +113,8 @@ describe('the clean-up', () => {
       usedJtis,
       rateCounts,
       legacyTokens,
+      history,
+      CONFIG,
       new CleanupMetrics(metrics),
     );
     await expect(cleanup.walk()).rejects.toThrow(Unavailable);
@@ -126,6 +133,8 @@ describe('the clean-up', () => {
       usedJtis,
       rateCounts,
       legacyTokens,
+      history,
+      CONFIG,
     );
     await expect(cleanup.walk()).rejects.toThrow(Unavailable);
     // What it has seen it does not see again before it has been round.
@@ -143,13 +152,15 @@ describe('the clean-up', () => {
   test('goes on with the rows of an end where it was broken off, on another replica, too', async () => {
     await fill(52_500, -DAY);
     await database.query('ANALYZE public.sessions');
-    await revocations.add('everybody');
+    await revocations.add('everybody', BY_SERVICE);
     const cleanup = new Cleanup(
       registry,
       brokenOff(revocations, 'mark', 52),
       usedJtis,
       rateCounts,
       legacyTokens,
+      history,
+      CONFIG,
     );
     await expect(cleanup.markRevoked()).rejects.toThrow(Unavailable);
     let pages = 0;
@@ -159,9 +170,17 @@ describe('the clean-up', () => {
         return Reflect.get(target, member) as unknown;
       },
     });
-    expect(await new Cleanup(registry, counting, usedJtis, rateCounts, legacyTokens).markRevoked()).toBe(
-      1_500,
-    );
+    expect(
+      await new Cleanup(
+        registry,
+        counting,
+        usedJtis,
+        rateCounts,
+        legacyTokens,
+        history,
+        CONFIG,
+      ).markRevoked(),
+    ).toBe(1_500);
     expect(pages).toBe(3);
     expect(await database.query('SELECT FROM public.sessions WHERE revoked_at IS NULL')).toEqual([]);
   });
@@ -175,7 +194,7 @@ describe('the clean-up', () => {
     const other = await database.connect();
     await other.query('BEGIN');
     await other.query(`SELECT FROM public.used_jtis WHERE id = decode(md5('7'), 'hex') FOR UPDATE`);
-    const cleanup = new Cleanup(registry, revocations, usedJtis, rateCounts, legacyTokens);
+    const cleanup = new Cleanup(registry, revocations, usedJtis, rateCounts, legacyTokens, history, CONFIG);
     await cleanup.forgetUsedJtis();
     const left = async (): Promise<number> => (await database.query('SELECT FROM public.used_jtis')).length;
     expect(await left()).toBe(4);

@@ -309,7 +309,10 @@ describe('a login backend', () => {
       (await service.api('POST', '/sessions/inspect', { refreshToken: token })).json();
     const before = await database.dump();
     expect(await inspect(refreshToken)).toMatchObject({ outcome: 'rotate', session: { id: session.id } });
-    expect(await inspect('abc123.def456')).toEqual({ outcome: 'refused', reason: 'malformed_token' });
+    expect(await inspect('abc123.def456')).toEqual({
+      ...{ outcome: 'refused', reason: 'malformed_token', detail: 'foreign_prefix' },
+      text: 'It is no refresh token of this service.',
+    });
     expect(await database.dump()).toBe(before);
     const { refreshToken: next } = (await (await service.refresh(refreshToken)).json()) as OpenedSession;
     expect(await inspect(refreshToken)).toMatchObject({ outcome: 'retry' });

@@ -7,6 +7,7 @@ import { Database } from '../../src/store/database/database.ts';
 import { TestDatabase } from '../support/database.ts';
 import { BACKENDS, BATCH_SIZE, type Backend } from './backends.ts';
 import { insert, newSession, registration } from './rows.ts';
+import { AMENDED, BY_SERVICE, FAST_FORWARDED, LOGOUT } from './events.ts';
 
 const STRICT = { grace: 0, recovery: 0, mode: 'rotate' } as const;
 const HOUR = 3_600_000;
@@ -42,14 +43,14 @@ describe.each(BACKENDS)('an end of many sessions whose rows are still to be mark
   test('is an end to every verb, and tells of itself in every reading', async () => {
     const subject = 'ada';
     const id = await openOne({ subject });
-    const { before } = (await bulk.add({ subject }))!;
+    const { before } = (await bulk.add({ subject }, BY_SERVICE))!;
     expect(await store.rotate(id, 0, STRICT)).toBeUndefined();
     expect(await store.tryRotate(id, 0, STRICT)).toBeUndefined();
-    expect(await store.fastForward(id, 7)).toBeUndefined();
+    expect(await store.fastForward(id, 7, FAST_FORWARDED)).toBeUndefined();
     await backend.advance(10 * 60_000);
     expect(await store.touch(id, 0)).toBeUndefined();
-    expect(await registry.amend(id, { scope: 'more' })).toBeUndefined();
-    expect(await store.revoke(id, 'logout')).toBeUndefined();
+    expect(await registry.amend(id, { scope: 'more' }, AMENDED)).toBeUndefined();
+    expect(await store.revoke(id, LOGOUT)).toBeUndefined();
     const found = (await store.find(id))!;
     expect(found.session).toMatchObject({ revokedAt: before, revokedBy: 'service', generation: 0 });
     expect(await registry.list(subject, 9)).toEqual([found]);
@@ -57,7 +58,7 @@ describe.each(BACKENDS)('an end of many sessions whose rows are still to be mark
 
   test('holds for what was opened until then, and not for what is opened a moment later', async () => {
     const until = await openOne({ subject: 'linus' });
-    await bulk.add({ subject: 'linus' });
+    await bulk.add({ subject: 'linus' }, BY_SERVICE);
     await backend.advance(1);
     const later = await openOne({ subject: 'linus' });
     expect([await isLive(until), await isLive(later)]).toEqual([false, true]);
@@ -69,9 +70,9 @@ describe.each(BACKENDS)('an end of many sessions whose rows are still to be mark
       await openOne({ subject: 'grace' }),
       await openOne({ subject: 'grace' }),
     ];
-    await bulk.add({ subject: 'grace' }, { except: one });
+    await bulk.add({ subject: 'grace' }, BY_SERVICE, { except: one });
     expect(await Promise.all([one, two, three].map(isLive))).toEqual([true, false, false]);
-    await bulk.add({ subject: 'grace' }, { except: two });
+    await bulk.add({ subject: 'grace' }, BY_SERVICE, { except: two });
     expect(await Promise.all([one, two, three].map(isLive))).toEqual([false, false, false]);
   });
 
@@ -84,12 +85,12 @@ describe.each(BACKENDS)('an end of many sessions whose rows are still to be mark
       await openOne({ clientId: 'app', subject: 'kim' }),
       await openOne({ clientId: 'ada', clientBound: true, subject: 'app' }),
     ];
-    expect(await bulk.addRemoving('app')).toMatchObject({ key: 'client:app', marked: false });
+    expect(await bulk.addRemoving('app', BY_SERVICE)).toMatchObject({ key: 'client:app', marked: false });
     const revokedAt = async (id: string): Promise<unknown> => (await store.find(id))!.session.revokedAt;
     expect(await revokedAt(its)).not.toBeNull();
     expect([await revokedAt(named), await revokedAt(others)]).toEqual([null, null]);
-    expect(await bulk.addRemoving('app')).toBeUndefined();
-    expect(await clients.remove('app')).toBe(false);
+    expect(await bulk.addRemoving('app', BY_SERVICE)).toBeUndefined();
+    expect(await clients.remove('app', BY_SERVICE)).toBe(false);
     expect(await rows()).toHaveLength(1);
   });
 
@@ -97,7 +98,7 @@ describe.each(BACKENDS)('an end of many sessions whose rows are still to be mark
     const id = await openOne({ subject: 'edsger' });
     const expired = await insert(backend, { subject: 'edsger', idleExpires: 0 });
     const spared = await openOne({ subject: 'edsger', idleTtl: 7_200 });
-    const ended = (await bulk.add({ subject: 'edsger' }, { except: spared }))!;
+    const ended = (await bulk.add({ subject: 'edsger' }, BY_SERVICE, { except: spared }))!;
     expect(await bulk.due()).toEqual([ended]);
     const before = (await store.find(id))!;
     expect(await bulk.carryOut(ended)).toEqual({ revoked: 1, pending: false });
@@ -128,10 +129,10 @@ describe.each(BACKENDS)('an end of many sessions whose rows are still to be mark
     await backend.advance(3 * HOUR - 1);
     const since = new Date(session.createdAt.getTime() + 3 * HOUR);
     expect(
-      await registry.revokeAll({ subject: 'barbara' }, { before: new Date(since.getTime() + 1) }),
+      await registry.revokeAll({ subject: 'barbara' }, BY_SERVICE, { before: new Date(since.getTime() + 1) }),
     ).toBeUndefined();
     expect([await isLive(until), await isLive(later)]).toEqual([true, true]);
-    const ended = await bulk.add({ subject: 'barbara' }, { before: session.createdAt });
+    const ended = await bulk.add({ subject: 'barbara' }, BY_SERVICE, { before: session.createdAt });
     expect([await isLive(until), await isLive(later)]).toEqual([false, true]);
     expect((await store.find(until))!.session.revokedAt).toEqual(since);
     expect(await bulk.carryOut(ended!)).toEqual({ revoked: 1, pending: false });
@@ -156,7 +157,7 @@ describe.each(BACKENDS)('an end of many sessions whose rows are still to be mark
       Promise.all(
         ids.map(async (id) => {
           const { revokedAt, generation } = (await store.find(id))!.session;
-          const listed = await registry.amend(id, { scope: 'a' });
+          const listed = await registry.amend(id, { scope: 'a' }, AMENDED);
           const policy = { ...STRICT, presenter: { clientId: 'app' } };
           const turned =
             (await store.rotate(id, generation, id === mortal[1] ? policy : STRICT)) !== undefined;
@@ -164,7 +165,7 @@ describe.each(BACKENDS)('an end of many sessions whose rows are still to be mark
           return turned;
         }),
       );
-    await bulk.add(whose, { except: spared });
+    await bulk.add(whose, BY_SERVICE, { except: spared });
     await backend.advance(1);
     const later = await openOne({ clientId: ends.ada });
     const all = [...mortal, ...others, spared, later];
@@ -186,7 +187,7 @@ describe.each(BACKENDS)('an end of many sessions whose rows are still to be mark
       string,
       string,
     ];
-    const ended = (await bulk.add('everybody'))!;
+    const ended = (await bulk.add('everybody', BY_SERVICE))!;
     const { createdAt } = (await store.find(one))!.session;
     await bulk.reach(ended, { id: one, createdAt });
     const [due] = await bulk.due();
@@ -210,7 +211,7 @@ describe.each(BACKENDS)('an end of many sessions whose rows are still to be mark
     const id = await openOne({ idleTtl: 86_400 });
     await backend.advance(3 * HOUR);
     const { createdAt } = (await store.find(id))!.session;
-    const ended = (await bulk.add('everybody', { before: createdAt }))!;
+    const ended = (await bulk.add('everybody', BY_SERVICE, { before: createdAt }))!;
     await bulk.finish(ended);
     expect(await isLive(id)).toBe(false);
     const [settled] = await bulk.due();
@@ -221,7 +222,7 @@ describe.each(BACKENDS)('an end of many sessions whose rows are still to be mark
 
   test('is not written for a few', async () => {
     const ids = [await openOne({ subject: 'few' }), await openOne({ subject: 'few' })];
-    expect(await registry.revokeAll({ subject: 'few' })).toEqual({ revoked: 2, pending: false });
+    expect(await registry.revokeAll({ subject: 'few' }, BY_SERVICE)).toEqual({ revoked: 2, pending: false });
     expect(await Promise.all(ids.map(isLive))).toEqual([false, false]);
     expect(await rows()).toEqual([]);
   });
@@ -234,7 +235,9 @@ describe.each(BACKENDS)('an end of many sessions whose rows are still to be mark
        WHERE s.subject = 'thousand'`,
     );
     const [spared] = await registry.list('thousand', 1);
-    expect(await registry.revokeAll({ subject: 'thousand' }, { except: spared!.session.id })).toEqual({
+    expect(
+      await registry.revokeAll({ subject: 'thousand' }, BY_SERVICE, { except: spared!.session.id }),
+    ).toEqual({
       revoked: 1_999,
       pending: false,
     });
@@ -258,7 +261,7 @@ test('a session that was being opened while its client was removed does not surv
     await clients.add(registration('app'));
     await opening.query('BEGIN');
     await opening.query(`SELECT FROM public.clients WHERE id = 'app' FOR KEY SHARE`);
-    const removed = clients.remove('app');
+    const removed = clients.remove('app', BY_SERVICE);
     const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%DELETE FROM clients%'`;
     for (let tried = 0; tried < 1_000 && (await server.query(waiting)).length === 0; tried++);
     expect(await server.query(waiting)).toHaveLength(1);

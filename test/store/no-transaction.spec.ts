@@ -8,6 +8,7 @@ import { PrismaUsedJtis } from '../../src/store/prisma/prisma-used-jtis.ts';
 import { TestDatabase } from '../support/database.ts';
 import { BATCH_SIZE } from './backends.ts';
 import { newSession } from './rows.ts';
+import { AMENDED, BY_SERVICE, FAST_FORWARDED, LOGOUT, RECOVERED } from './events.ts';
 
 /** Has every transaction that Prisma opens on the database counted. */
 function countTransactions({ adapter }: Database): () => number {
@@ -47,18 +48,18 @@ describe('a transaction, which a link that stalls would leave open,', () => {
     const directory = new PrismaSessionRegistry(database, new PrismaBulkRevocations(database), BATCH_SIZE);
     const { session } = await directory.open(newSession());
     await directory.list('ada', 9);
-    await directory.amend(session.id, { claims: { plan: 'gold' } });
+    await directory.amend(session.id, { claims: { plan: 'gold' } }, AMENDED);
     expect(await store.tryRotate(session.id, 0, policy)).toBeDefined();
     expect(await store.rotate(session.id, 1, policy)).toBeDefined();
-    expect(await store.recover(session.id, 2)).toBeDefined();
+    expect(await store.recover(session.id, 2, RECOVERED)).toBeDefined();
     expect(await store.disownParent(session.id, 3)).toBeDefined();
     expect(await store.bind(session.id, 'thumb')).toBeDefined();
-    expect(await store.fastForward(session.id, 7)).toBeDefined();
+    expect(await store.fastForward(session.id, 7, FAST_FORWARDED)).toBeDefined();
     await store.touch(session.id, 7);
     await store.find(session.id);
-    await directory.revokeAll({ subject: 'ada' }, { except: session.id });
-    expect(await store.revoke(session.id, 'logout')).toBeDefined();
-    await directory.sweep(9);
+    await directory.revokeAll({ subject: 'ada' }, BY_SERVICE, { except: session.id });
+    expect(await store.revoke(session.id, LOGOUT)).toBeDefined();
+    await directory.sweep(9, 86_400);
 
     const clients = new PrismaClientStore(database, new PrismaBulkRevocations(database));
     const none = { name: null, secretHash: null, jwks: null, scope: null, audiences: [] };
@@ -71,7 +72,7 @@ describe('a transaction, which a link that stalls would leave open,', () => {
     await clients.replaceSecret('web', { hash: new Uint8Array(32), overlap: 60, keep: undefined });
     await clients.endPreviousSecret('web');
     await clients.list(9);
-    expect(await clients.remove('web')).toBe(true);
+    expect(await clients.remove('web', BY_SERVICE)).toBe(true);
 
     const keys = new PrismaSigningKeyStore(database);
     const sealed = { sealedKey: new Uint8Array([1]), sealedBy: 1 };

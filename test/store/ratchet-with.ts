@@ -7,6 +7,7 @@ export function ratchetWith(
   { grace, recovery }: { readonly grace: number; readonly recovery: number },
   store: SessionStore,
 ): Ratchet {
-  const config: Partial<Config> = { rotationGrace: grace, recoveryWindow: recovery };
+  const history: Config['history'] = { retention: 0, callers: 'short' };
+  const config: Partial<Config> = { rotationGrace: grace, recoveryWindow: recovery, history };
   return new Ratchet(config as Config, store);
 }

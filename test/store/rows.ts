@@ -93,6 +93,7 @@ export function newSession(differently: Partial<NewSession> = {}): NewSession {
     idleTtl: 3_600,
     accessTokenTtl: 900,
     maxTtl: 86_400,
+    event: { kind: 'opened', serviceKey: 'web', clientId: 'web', device: null },
     ...differently,
   };
 }

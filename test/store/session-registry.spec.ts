@@ -10,6 +10,7 @@ import { Unavailable } from '../../src/core/unavailable.ts';
 import { TestDatabase } from '../support/database.ts';
 import { BACKENDS, BATCH_SIZE, type Backend } from './backends.ts';
 import { insert, newSession, registration } from './rows.ts';
+import { AMENDED, BY_SERVICE } from './events.ts';
 
 const DAY = 86_400_000;
 const UNKNOWN = sessionIdOf(newHandle());
@@ -51,7 +52,7 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
         authTime: new Date('2020-02-29T23:59:59.999Z'),
       });
       const opened = await registry.open(given);
-      const { maxTtl: _maxTtl, ...kept } = given;
+      const { maxTtl: _maxTtl, event: _event, ...kept } = given;
       expect(opened.session).toMatchObject(kept);
       expect(await store.find(given.id)).toEqual(opened);
     });
@@ -66,7 +67,7 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
         }),
       );
       const opened = await Promise.all(given.map((session) => registry.open(session)));
-      const expected = given.map(({ maxTtl: _maxTtl, ...kept }) => kept);
+      const expected = given.map(({ maxTtl: _maxTtl, event: _event, ...kept }) => kept);
       expect(opened.map(({ session }) => session)).toMatchObject(expected);
       expect(statements).toHaveBeenCalledTimes(
         BATCH_SIZE > 1 ? Math.ceil(given.length / BATCH_SIZE) : given.length,
@@ -176,31 +177,31 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
       const before = await registry.open(newSession({ claims: { plan: 'free', old: 1 }, scope: 'read' }));
       const { id } = before.session;
       const claims = { plan: 'gold' };
-      expect(await registry.amend(id, { claims })).toEqual({
+      expect(await registry.amend(id, { claims }, AMENDED)).toEqual({
         ...before,
         session: { ...before.session, claims },
       });
-      expect((await registry.amend(id, { scope: 'write' }))?.session).toEqual({
+      expect((await registry.amend(id, { scope: 'write' }, AMENDED))?.session).toEqual({
         ...before.session,
         claims,
         scope: 'write',
       });
-      expect((await registry.amend(id, { scope: null }))?.session.scope).toBeNull();
-      expect((await registry.amend(id, { claims: {}, scope: 'all' }))?.session).toEqual({
+      expect((await registry.amend(id, { scope: null }, AMENDED))?.session.scope).toBeNull();
+      expect((await registry.amend(id, { claims: {}, scope: 'all' }, AMENDED))?.session).toEqual({
         ...before.session,
         claims: {},
         scope: 'all',
       });
-      expect((await registry.amend(id, {}))?.session).toMatchObject({ claims: {}, scope: 'all' });
+      expect((await registry.amend(id, {}, AMENDED))?.session).toMatchObject({ claims: {}, scope: 'all' });
     });
 
     test('finds none that is over or was never there', async () => {
       for (const row of [{ revoked: 0 }, { expires: 0 }, { idleExpires: 0 }]) {
         const id = await insert(backend, row);
-        expect(await registry.amend(id, { scope: 'more' })).toBeUndefined();
+        expect(await registry.amend(id, { scope: 'more' }, AMENDED)).toBeUndefined();
         expect((await store.find(id))!.session.scope).toBeNull();
       }
-      expect(await registry.amend(UNKNOWN, { scope: 'more' })).toBeUndefined();
+      expect(await registry.amend(UNKNOWN, { scope: 'more' }, AMENDED)).toBeUndefined();
     });
   });
 
@@ -217,7 +218,10 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
       const others = await insert(backend, { subject: 'ada' });
       const untouched = await Promise.all([here, loggedOut, expired, others].map((id) => store.find(id)));
 
-      expect(await registry.revokeAll({ subject }, { except: here })).toEqual({ revoked: 2, pending: false });
+      expect(await registry.revokeAll({ subject }, BY_SERVICE, { except: here })).toEqual({
+        revoked: 2,
+        pending: false,
+      });
       for (const id of [there, elsewhere]) {
         const { session, now } = (await store.find(id))!;
         expect(session).toMatchObject({ revokedBy: 'service', revokedAt: now });
@@ -225,8 +229,8 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
       expect(await Promise.all([here, loggedOut, expired, others].map((id) => store.find(id)))).toEqual(
         untouched,
       );
-      expect(await registry.revokeAll({ subject })).toEqual({ revoked: 1, pending: false });
-      expect(await registry.revokeAll({ subject })).toEqual({ revoked: 0, pending: false });
+      expect(await registry.revokeAll({ subject }, BY_SERVICE)).toEqual({ revoked: 1, pending: false });
+      expect(await registry.revokeAll({ subject }, BY_SERVICE)).toEqual({ revoked: 0, pending: false });
     });
   });
 
@@ -246,7 +250,7 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
       await insert(backend, { idleExpires: -DAY - 1 });
       await insert(backend, { revoked: -9 * DAY, idleExpires: -DAY - 1 });
       await insert(backend, { expires: -999 * DAY, idleExpires: -999 * DAY });
-      expect(await registry.sweep(100)).toEqual({
+      expect(await registry.sweep(100, 86_400)).toEqual({
         last: expect.any(String) as string,
         deleted: 4,
         live: 1,
@@ -263,7 +267,7 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
       }
       const pages: { last: string | undefined; deleted: number }[] = [];
       for (let last: string | undefined; pages.length < 9; last = pages.at(-1)!.last) {
-        pages.push(await registry.sweep(3, last));
+        pages.push(await registry.sweep(3, 86_400, last));
         if (pages.at(-1)!.last === undefined) break;
       }
       const ends = [2, 5, 6].map((at) => ids.toSorted()[at]);
@@ -273,7 +277,7 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
     });
 
     test('of an empty table ends at once', async () => {
-      expect(await registry.sweep(100)).toEqual({ last: undefined, deleted: 0, live: 0, unused: 0 });
+      expect(await registry.sweep(100, 86_400)).toEqual({ last: undefined, deleted: 0, live: 0, unused: 0 });
     });
   });
 });

@@ -7,6 +7,7 @@ import { PrismaSessionStore } from '../../src/store/prisma/prisma-session-store.
 import { after } from '../core/rules.ts';
 import { BACKENDS, BATCH_SIZE, type Backend } from './backends.ts';
 import { insert, type Row } from './rows.ts';
+import { FAST_FORWARDED, LOGOUT, RECOVERED, REUSE } from './events.ts';
 
 const W = 10_000;
 const MINUTE = 60_000;
@@ -239,14 +240,14 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
     test('turns the row as the rules say whenever they say "recover"', async () => {
       await alwaysAsDecided('rotate', 'recover', async (before, presented, policy) =>
         decide(before, presented, policy).kind === 'recover'
-          ? store.recover(before.session.id, before.session.generation)
+          ? store.recover(before.session.id, before.session.generation, RECOVERED)
           : undefined,
       );
     });
 
     test('of which twenty arrive at once turns the row once', async () => {
       const id = await insert(backend, { generation: 4, rotated: -W - 1 });
-      const turned = await Promise.all(Array.from({ length: 20 }, () => store.recover(id, 4)));
+      const turned = await Promise.all(Array.from({ length: 20 }, () => store.recover(id, 4, RECOVERED)));
       expect(turned.filter(Boolean)).toHaveLength(1);
       expect((await found(id)).session).toMatchObject({ generation: 5, parent: 3, floor: 3 });
     });
@@ -257,12 +258,12 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
       const expired = await insert(backend, { generation: 4, idleExpires: 0 });
       await store.rotate(turned, 4, rotating(W));
       for (const id of [turned, revoked, expired, UNKNOWN])
-        expect(await store.recover(id, 4)).toBeUndefined();
+        expect(await store.recover(id, 4, RECOVERED)).toBeUndefined();
     });
 
     test('leaves nothing behind in the row once its newest successor is used', async () => {
       const id = await insert(backend, { generation: 4, rotated: -W - 1 });
-      await store.recover(id, 4);
+      await store.recover(id, 4, RECOVERED);
       await backend.advance(W + 1);
       await store.rotate(id, 5, rotating(W));
       expect(
@@ -276,25 +277,27 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
   describe('a row that is behind its token', () => {
     test('catches up if and only if the rules say "fast-forward"', async () => {
       await alwaysAsDecided('touch', 'fast-forward', ({ session }, presented) =>
-        store.fastForward(session.id, presented),
+        store.fastForward(session.id, presented, FAST_FORWARDED),
       );
     });
 
     test('catches up one further when the token is also to be rotated, and its window starts', async () => {
       const id = await insert(backend, { generation: 2, rotated: -5 * W });
-      const forwarded = (await store.fastForward(id, 8))!;
+      const forwarded = (await store.fastForward(id, 8, FAST_FORWARDED))!;
       expect(forwarded.session).toMatchObject({ generation: 8, rotatedAt: forwarded.now });
       expect(decide(forwarded, 7, rotating(W))).toEqual({ kind: 'retry', generation: 8 });
     });
 
     test('never goes back, however many tokens race', async () => {
       const id = await insert(backend, { generation: 2 });
-      await Promise.all([9, 4, 7, 8, 3].map((generation) => store.fastForward(id, generation)));
+      await Promise.all(
+        [9, 4, 7, 8, 3].map((generation) => store.fastForward(id, generation, FAST_FORWARDED)),
+      );
       expect((await found(id)).session.generation).toBe(9);
     });
 
     test('of a session that is not there does not come into being', async () => {
-      expect(await store.fastForward(UNKNOWN, 5)).toBeUndefined();
+      expect(await store.fastForward(UNKNOWN, 5, FAST_FORWARDED)).toBeUndefined();
       expect(await store.find(UNKNOWN)).toBeUndefined();
     });
   });
@@ -382,21 +385,21 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
 
     test('is ended once, and whoever was first is remembered', async () => {
       const id = await insert(backend);
-      expect((await store.revoke(id, 'reuse'))?.session).toMatchObject({ id, revokedBy: 'reuse' });
+      expect((await store.revoke(id, REUSE))?.session).toMatchObject({ id, revokedBy: 'reuse' });
       const { session, now } = await found(id);
       expect(session).toMatchObject({ revokedAt: now, revokedBy: 'reuse' });
       await backend.advance(1_000);
-      expect(await store.revoke(id, 'logout')).toBeUndefined();
+      expect(await store.revoke(id, LOGOUT)).toBeUndefined();
       expect((await found(id)).session).toEqual(session);
-      expect(await store.revoke(UNKNOWN, 'logout')).toBeUndefined();
+      expect(await store.revoke(UNKNOWN, LOGOUT)).toBeUndefined();
     });
 
     test('that is ended is not revived by any verb, inside its window or not', async () => {
       const id = await insert(backend, { generation: 1, rotated: 0 });
-      await store.revoke(id, 'reuse');
+      await store.revoke(id, REUSE);
       const before = await found(id);
       expect(await store.rotate(id, 1, rotating(0))).toBeUndefined();
-      expect(await store.fastForward(id, 2)).toBeUndefined();
+      expect(await store.fastForward(id, 2, FAST_FORWARDED)).toBeUndefined();
       await backend.advance(10 * MINUTE);
       expect(await store.touch(id, 1)).toBeUndefined();
       expect((await found(id)).session).toEqual(before.session);
@@ -406,7 +409,7 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
       const id = await insert(backend);
       await Promise.all([
         store.rotate(id, 0, rotating(W)),
-        store.revoke(id, 'logout'),
+        store.revoke(id, LOGOUT),
         store.rotate(id, 0, rotating(W)),
       ]);
       expect((await found(id)).session.revokedBy).toBe('logout');

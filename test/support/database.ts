@@ -52,12 +52,16 @@ export class TestDatabase {
 
   /** Every row of every table with where it lies and who wrote it: two dumps are equal only if nothing was written. */
   async dump(): Promise<string> {
-    const sessions = await this.query('SELECT ctid, xmin, xmax, s.* FROM public.sessions s ORDER BY id');
-    const keys = await this.query('SELECT ctid, xmin, xmax, k.* FROM public.signing_keys k ORDER BY kid');
-    const migrations = await this.query(
-      'SELECT ctid, xmin, xmax, m.* FROM public._prisma_migrations m ORDER BY id',
+    const tables = await this.query<{ table: string }>(
+      `SELECT quote_ident(relname) AS table FROM pg_class
+       WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY 1`,
     );
-    return JSON.stringify({ sessions, keys, migrations }, null, 1);
+    const rows: Record<string, object[]> = {};
+    for (const { table } of tables)
+      rows[table] = await this.query(
+        `SELECT tableoid, ctid, xmin, xmax, each.* FROM public.${table} AS each ORDER BY 1, 2`,
+      );
+    return JSON.stringify(rows, null, 1);
   }
 
   async drop(): Promise<void> {

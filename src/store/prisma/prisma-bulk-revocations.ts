@@ -1,10 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable, Optional } from '@nestjs/common';
+import type { Revoking } from '../../core/session-event.js';
 import { Prisma } from '../../generated/prisma/client.js';
 import { BulkRevocations, type BulkRevocation, type Marked } from '../bulk-revocations.js';
 import { Database } from '../database/database.js';
 import { StoreMetrics } from '../store-metrics.js';
 import type { Ended, SessionCursor, Spared, Whose } from '../session-registry.js';
+import { TELL, telling } from './session-events.js';
 import { ROW_IS_LIVE } from './session-row.js';
 import { Unavailable } from '../../core/unavailable.js';
 
@@ -15,7 +17,7 @@ const MARK_WITHIN = 1_000;
 /** By then, every statement that could still open a session from before is over: each has less than two seconds. */
 const IS_SETTLED = Prisma.raw(`before < now() - interval '1 hour'`);
 const COLUMNS = Prisma.raw(`id, key, before, "except", COALESCE(revoked_at, before) AS "revokedAt",
-  revoked_by AS "revokedBy", marked, reached_created_at AS "reachedCreatedAt", reached_id AS "reachedId"`);
+  revoked_by AS "revokedBy", event, marked, reached_created_at AS "reachedCreatedAt", reached_id AS "reachedId"`);
 /** Times are kept to the millisecond, rounded: two later, it is another one. */
 const NEXT_MOMENT = 2;
 
@@ -26,7 +28,7 @@ type Row = Omit<BulkRevocation, 'reached'> & {
 };
 
 /** What marks rows. Without a time it ends sessions until the very moment of the statement, and leaves nothing behind. */
-type Ending = Pick<BulkRevocation, 'key' | 'except' | 'revokedBy'> &
+type Ending = Pick<BulkRevocation, 'key' | 'except' | 'revokedBy' | 'event'> &
   Partial<Pick<BulkRevocation, 'before' | 'revokedAt'>>;
 
 /** The bulk revocations on PostgreSQL. */
@@ -40,15 +42,15 @@ export class PrismaBulkRevocations extends BulkRevocations {
   }
 
   /** Ends the live ones among a subject's first thousand sessions, which are mostly all: then `last` is undefined. */
-  endFew(whose: Whose, { except }: Spared): Promise<Marked> {
-    return this.mark({ key: keyOf(whose), except: except ?? null, revokedBy: 'service' });
+  endFew(whose: Whose, event: Revoking, { except }: Spared): Promise<Marked> {
+    return this.mark({ key: keyOf(whose), except: except ?? null, revokedBy: event.by, event });
   }
 
   /** Ends sessions, however many they are; undefined if `before` is later than now. */
-  add(whose: Whose, { before, except }: Spared = {}): Promise<BulkRevocation | undefined> {
+  add(whose: Whose, event: Revoking, { before, except }: Spared = {}): Promise<BulkRevocation | undefined> {
     return this.added(Prisma.sql`
-      INSERT INTO bulk_revocations (id, key, before, "except", revoked_at, revoked_by)
-      SELECT gen_random_uuid(), ${keyOf(whose)}, before, ${except ?? null}::uuid, now(), 'service'
+      INSERT INTO bulk_revocations (id, key, before, "except", revoked_at, revoked_by, event)
+      SELECT gen_random_uuid(), ${keyOf(whose)}, before, ${except ?? null}::uuid, now(), ${event.by}, ${JSON.stringify(event)}::jsonb
       FROM (SELECT COALESCE(${before ?? null}::timestamptz, now()) AS before) AS asked WHERE before <= now()
       RETURNING ${COLUMNS}`);
   }
@@ -60,11 +62,11 @@ export class PrismaBulkRevocations extends BulkRevocations {
    * none. The time is taken after that; so it is after the creation of each, and before that of any which is opened once
    * a client of this id is registered anew.
    */
-  addRemoving(client: string): Promise<BulkRevocation | undefined> {
+  addRemoving(client: string, event: Revoking): Promise<BulkRevocation | undefined> {
     return this.added(Prisma.sql`
       WITH gone AS (DELETE FROM clients WHERE id = ${client} RETURNING id)
-      INSERT INTO bulk_revocations (id, key, before, revoked_by)
-      SELECT gen_random_uuid(), ${`client:${client}`}, clock_timestamp(), 'service' FROM gone
+      INSERT INTO bulk_revocations (id, key, before, revoked_by, event)
+      SELECT gen_random_uuid(), ${`client:${client}`}, clock_timestamp(), ${event.by}, ${JSON.stringify(event)}::jsonb FROM gone
       RETURNING ${COLUMNS}`);
   }
 
@@ -97,7 +99,7 @@ export class PrismaBulkRevocations extends BulkRevocations {
 
   // In the order of ids within the statement: two that meet wait for each other in one direction only.
   override async mark(
-    { key, except, revokedBy, before, revokedAt }: Ending,
+    { key, except, revokedBy, event, before, revokedAt }: Ending,
     after?: SessionCursor,
   ): Promise<Marked> {
     const { are, walk } = areaOf(key);
@@ -113,7 +115,9 @@ export class PrismaBulkRevocations extends BulkRevocations {
             AND id IS DISTINCT FROM ${except}::uuid ORDER BY id FOR UPDATE
         ), marked AS (
           UPDATE sessions SET revoked_at = COALESCE(${revokedAt ?? null}::timestamptz, ${until}), revoked_by = ${revokedBy}
-          FROM due WHERE sessions.id = due.id RETURNING sessions.id
+          FROM due WHERE sessions.id = due.id RETURNING sessions.id, subject
+        ), told AS (
+          ${TELL} SELECT ${telling(event ?? { kind: 'ended', by: 'service' })} FROM marked
         )
         SELECT id, created_at AS "createdAt", (SELECT count(*)::int FROM page) AS looked,
           (SELECT count(*)::int FROM marked) AS marked

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { CLIENT_ID, type Client, type ClientChange, type NewClient } from '../../core/client.js';
+import type { Revoking } from '../../core/session-event.js';
 import { Prisma } from '../../generated/prisma/client.js';
 import { ClientStore, type SecretChange } from '../client-store.js';
 import { Database } from '../database/database.js';
@@ -90,9 +91,9 @@ export class PrismaClientStore extends ClientStore {
     );
   }
 
-  override async remove(id: string): Promise<boolean> {
+  override async remove(id: string, event: Revoking): Promise<boolean> {
     if (!CLIENT_ID.test(id)) return false;
-    const ending = await this.bulk.addRemoving(id);
+    const ending = await this.bulk.addRemoving(id, event);
     if (ending) await this.bulk.carryOut(ending);
     return ending !== undefined;
   }

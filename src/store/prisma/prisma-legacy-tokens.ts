@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
+import { TELL, telling } from './session-events.js';
 import { LegacyTokens, type Claimed, type KnownLegacyToken, type UsedLegacyToken } from '../legacy-tokens.js';
 
 /** Longer than a redemption takes, in seconds. */
@@ -34,7 +35,11 @@ export class PrismaLegacyTokens extends LegacyTokens {
         ), session AS (
           UPDATE sessions SET id = ${sessionId}::uuid FROM token
           WHERE sessions.id = token.session_id AND token.used_at IS NULL
-          RETURNING sessions.id
+          RETURNING sessions.id, subject
+        ), told_before AS (
+          UPDATE session_events SET session_id = session.id FROM token, session WHERE session_events.session_id = token.session_id
+        ), told AS (
+          ${TELL} SELECT ${telling({ kind: 'moved_in' })} FROM session
         ), marked AS (
           UPDATE legacy_tokens SET session_id = session.id, used_at = now() FROM token, session
           WHERE legacy_tokens.lookup = token.lookup

@@ -1,14 +1,17 @@
 import type { Session, Snapshot } from '../../core/session.js';
+import type { Amending, Revoking } from '../../core/session-event.js';
 import { Prisma } from '../../generated/prisma/client.js';
 import type { Database } from '../database/database.js';
 import { Batch, inOrderOf, sharedBy } from './batch.js';
 import type { PrismaBulkRevocations } from './prisma-bulk-revocations.js';
+import { TELL, telling, told } from './session-events.js';
 import {
   SessionRegistry,
   type Ended,
   type NewSession,
   type SessionChange,
   type SessionCursor,
+  type SessionLimit,
   type Spared,
   type Swept,
   type Whose,
@@ -20,6 +23,10 @@ import { IS_LIVE, SESSION_COLUMNS, SESSIONS_READ, toSnapshot, type SessionRow } 
 const INSERT =
   Prisma.raw(`INSERT INTO sessions (id, subject, client_id, scope, audience, claims, device, amr, acr, auth_time,
   created_at, expires_at, idle_expires_at, idle_ttl, access_token_ttl, client_bound, dpop_jkt, extras)`);
+
+const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
+/** The most that an opening ends because they are too many. */
+const MOST_ENDED = 1_000;
 
 /** The absolute deadline and the idle one, of a session that is opened now. */
 function deadlines(maxTtl: Prisma.Sql, idleTtl: Prisma.Sql): Prisma.Sql {
@@ -67,45 +74,98 @@ export class PrismaSessionRegistry extends SessionRegistry {
   override async amend(
     id: string,
     change: SessionChange,
+    event: Amending,
     from?: Session['claims'],
   ): Promise<Snapshot | undefined> {
     const unchanged = from ? Prisma.sql`AND claims = ${JSON.stringify(from)}::jsonb` : Prisma.empty;
     const claims = change.claims === undefined ? null : JSON.stringify(change.claims);
-    const [snapshot] = await this.query(Prisma.sql`
+    const amended = Prisma.sql`
       UPDATE sessions SET claims = COALESCE(${claims}::jsonb, claims),
         scope = CASE WHEN ${change.scope !== undefined} THEN ${change.scope ?? null} ELSE scope END
-      WHERE id = ${id}::uuid AND ${IS_LIVE} ${unchanged} RETURNING ${SESSION_COLUMNS}`);
+      WHERE id = ${id}::uuid AND ${IS_LIVE} ${unchanged} RETURNING ${SESSION_COLUMNS}`;
+    const [snapshot] = await this.query(told(amended, event));
     return snapshot;
   }
 
-  override async revokeAll(whose: Whose, spared: Spared = {}): Promise<Ended | undefined> {
+  override async revokeAll(whose: Whose, event: Revoking, spared: Spared = {}): Promise<Ended | undefined> {
     // A subject has a few, mostly: they are ended in one statement, which leaves nothing behind.
     const isLogout = whose !== 'everybody' && 'subject' in whose && spared.before === undefined;
-    const few = isLogout ? await this.bulk.endFew(whose, spared) : undefined;
+    const few = isLogout ? await this.bulk.endFew(whose, event, spared) : undefined;
     if (few && !few.last) return { revoked: few.marked, pending: false };
-    const ending = await this.bulk.add(whose, spared);
+    const ending = await this.bulk.add(whose, event, spared);
     const rest = ending && (await this.bulk.carryOut(ending, few?.last));
     return rest && { ...rest, revoked: (few?.marked ?? 0) + rest.revoked };
   }
 
-  override async sweep(limit: number, after?: string): Promise<Swept> {
-    const [counted] = await this.database.run(
-      (prisma) => prisma.$queryRaw<
-        { last: string | null; deleted: number; expired: number; live: number; unused: number }[]
-      >`
-        WITH page AS (
-          SELECT id, revoked_at IS NULL AND LEAST(expires_at, idle_expires_at) > now() AS live FROM sessions WHERE id > ${after ?? '00000000-0000-0000-0000-000000000000'}::uuid ORDER BY id LIMIT ${limit}::int
-        ), gone AS (
-          DELETE FROM sessions USING page WHERE sessions.id = page.id
-            AND LEAST(expires_at, idle_expires_at) < now() - interval '1 day'
-          RETURNING sessions.id, revoked_at
-        ), legacy AS (
-          DELETE FROM legacy_tokens USING gone WHERE legacy_tokens.session_id = gone.id
-        )
-        SELECT (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last,
-          (SELECT count(*)::int FROM page JOIN legacy_tokens ON session_id = page.id WHERE live AND used_at IS NULL) AS unused, (SELECT count(*)::int FROM gone) AS deleted,
-          (SELECT count(*)::int FROM gone WHERE revoked_at IS NULL) AS expired, (SELECT count(*)::int FROM page WHERE live) AS live`,
+  // The order is that of the last use, which no refresh writes an index of: a subject has a few.
+  override async limit({ most, newest }: SessionLimit): Promise<number> {
+    const { id, subject, clientId, createdAt } = newest;
+    const event: Revoking = { kind: 'ended', by: 'limit', limit: most, replacedBy: id };
+    const ended = await this.rows(
+      told(
+        Prisma.sql`
+          UPDATE sessions SET revoked_at = now(), revoked_by = ${event.by}
+          WHERE id = ANY (ARRAY(
+            SELECT id FROM sessions WHERE subject = ${subject} AND client_id = ${clientId} AND ${IS_LIVE}
+            ORDER BY created_at >= ${createdAt}::timestamptz DESC, COALESCE(rotated_at, created_at) DESC, id OFFSET ${most}::int LIMIT ${MOST_ENDED}::int))
+            AND ${IS_LIVE}
+          RETURNING id, subject`,
+        event,
+      ),
     );
+    this.metrics?.ended(event.by, ended.length);
+    return ended.length;
+  }
+
+  override async forget(subject: string, limit: number): Promise<number> {
+    const [forgotten] = await this.rows<{ rows: number }>(Prisma.sql`
+      WITH gone AS (
+        DELETE FROM sessions WHERE id = ANY (ARRAY(
+          SELECT id FROM sessions WHERE subject = ${subject} ORDER BY created_at LIMIT ${limit}::int))
+        RETURNING id
+      ), legacy AS (
+        DELETE FROM legacy_tokens USING gone WHERE legacy_tokens.session_id = gone.id
+      ), told AS (
+        DELETE FROM session_events WHERE id = ANY (ARRAY(
+          SELECT id FROM session_events WHERE subject = ${subject} ORDER BY id LIMIT ${limit}::int))
+        RETURNING id
+      )
+      SELECT (SELECT count(*)::int FROM gone) + (SELECT count(*)::int FROM told) AS rows`);
+    return forgotten!.rows;
+  }
+
+  override async sweep(limit: number, retention: number, after?: string): Promise<Swept> {
+    const { sql } = Prisma;
+    const [counted] = await this.rows<{
+      last: string | null;
+      deleted: number;
+      expired: number;
+      live: number;
+      unused: number;
+    }>(sql`
+      WITH page AS (
+        SELECT id, revoked_at IS NULL AND LEAST(expires_at, idle_expires_at) > now() AS live FROM sessions
+        WHERE id > ${after ?? BEFORE_ALL}::uuid ORDER BY id LIMIT ${limit}::int
+      ), gone AS (
+        DELETE FROM sessions USING page WHERE sessions.id = page.id
+          AND LEAST(expires_at, idle_expires_at) < now() - ${retention}::int * interval '1 second'
+        RETURNING sessions.id, subject, revoked_at IS NULL AS expired, expires_at, idle_expires_at
+      ), legacy AS (
+        DELETE FROM legacy_tokens USING gone WHERE legacy_tokens.session_id = gone.id
+      ), told AS (
+        INSERT INTO session_events (session_id, subject, at, kind, detail, gone_at)
+        SELECT id, subject, CASE WHEN expired THEN LEAST(expires_at, idle_expires_at) ELSE now() END,
+          CASE WHEN expired THEN 'ended' ELSE 'deleted' END,
+          CASE WHEN expired THEN jsonb_build_object('by', 'expiry', 'deadline',
+            CASE WHEN expires_at <= idle_expires_at THEN 'absolute_deadline' ELSE 'idle_deadline' END)
+          ELSE '{}' END, now()
+        FROM gone
+      )
+      SELECT (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last,
+        (SELECT count(*)::int FROM page JOIN legacy_tokens ON session_id = page.id WHERE live AND used_at IS NULL) AS unused,
+        (SELECT count(*)::int FROM gone) AS deleted,
+        (SELECT count(*)::int FROM gone WHERE expired) AS expired,
+        (SELECT count(*)::int FROM page WHERE live) AS live`);
     const { last, expired, ...swept } = counted!;
     this.metrics?.ended('expiry', expired);
     return { ...swept, last: last ?? undefined };
@@ -117,15 +177,20 @@ export class PrismaSessionRegistry extends SessionRegistry {
       WITH asked AS (
         SELECT * FROM jsonb_to_recordset(${JSON.stringify(sessions)}::jsonb) AS asked(id uuid, subject text, "clientId" text,
           scope text, audience text[], claims jsonb, device text, amr text[], acr text, "authTime" timestamptz, "maxTtl" int,
-          "idleTtl" int, "accessTokenTtl" int, "clientBound" boolean, "dpopJkt" text, extras jsonb)
+          "idleTtl" int, "accessTokenTtl" int, "clientBound" boolean, "dpopJkt" text, extras jsonb, event jsonb)
       ), present AS (
-        SELECT id FROM clients WHERE id IN (SELECT "clientId" FROM asked WHERE "clientBound") FOR KEY SHARE SKIP LOCKED)
+        SELECT id FROM clients WHERE id IN (SELECT "clientId" FROM asked WHERE "clientBound") FOR KEY SHARE SKIP LOCKED),
+      opened AS (
       ${INSERT}
       SELECT id, subject, "clientId", scope, audience, claims, device, amr, acr, COALESCE("authTime", now()), now(),
         ${deadlines(Prisma.raw('"maxTtl"'), Prisma.raw('"idleTtl"'))},
         "idleTtl", "accessTokenTtl", "clientBound", "dpopJkt", extras
       FROM asked WHERE NOT "clientBound" OR "clientId" IN (SELECT id FROM present)
-      RETURNING ${SESSION_COLUMNS}`);
+      RETURNING ${SESSION_COLUMNS}
+      ), told AS (
+        ${TELL} SELECT id, opened.subject, created_at, event->>'kind', event - 'kind' FROM opened JOIN asked USING (id)
+      )
+      SELECT * FROM opened`);
     const ids = sessions.map(({ id }) => id);
     return inOrderOf(ids, opened, ({ session }) => session.id);
   }
@@ -133,13 +198,19 @@ export class PrismaSessionRegistry extends SessionRegistry {
   // A client that is being removed is waited for: a session that it was too late for would survive it.
   private async openOne(session: NewSession): Promise<Snapshot> {
     const [maxTtl, idleTtl] = [Prisma.sql`${session.maxTtl}::int`, Prisma.sql`${session.idleTtl}::int`];
+    const replacing: Revoking = {
+      ...{ kind: 'ended', by: 'service', serviceKey: session.event.serviceKey },
+      replacedBy: session.id,
+    };
     const mayOpen = Prisma.sql`(NOT ${session.clientBound}::boolean OR EXISTS (SELECT FROM client))`;
     const [row] = await this.rows<SessionRow & { replaced: number }>(Prisma.sql`
       WITH client AS (SELECT id FROM clients WHERE id = ${session.clientId} FOR KEY SHARE),
       replaced AS (
-        UPDATE sessions SET revoked_at = now(), revoked_by = 'service'
+        UPDATE sessions SET revoked_at = now(), revoked_by = ${replacing.by}
         WHERE id = ${session.replaces ?? null}::uuid AND subject = ${session.subject} AND ${IS_LIVE} AND ${mayOpen}
-        RETURNING id)
+        RETURNING id, subject),
+      told_replaced AS (${TELL} SELECT ${telling(replacing)} FROM replaced),
+      opened AS (
       ${INSERT}
       SELECT ${session.id}::uuid, ${session.subject}, ${session.clientId}, ${session.scope}, ${session.audience}::text[],
         ${JSON.stringify(session.claims)}::jsonb, ${session.device}, ${session.amr}::text[], ${session.acr},
@@ -147,7 +218,9 @@ export class PrismaSessionRegistry extends SessionRegistry {
         ${idleTtl}, ${session.accessTokenTtl}::int, ${session.clientBound}::boolean, ${session.dpopJkt},
         ${JSON.stringify(session.extras)}::jsonb
       WHERE ${mayOpen}
-      RETURNING ${SESSION_COLUMNS}, (SELECT count(*)::int FROM replaced) AS replaced`);
+      RETURNING ${SESSION_COLUMNS}
+      ), told AS (${TELL} SELECT ${telling(session.event)} FROM opened)
+      SELECT *, (SELECT count(*)::int FROM replaced) AS replaced FROM opened`);
     if (!row) throw new Unavailable('client_removed');
     this.metrics?.ended('service', row.replaced);
     return toSnapshot(row);

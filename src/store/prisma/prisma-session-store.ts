@@ -1,5 +1,6 @@
 import type { RefreshPolicy } from '../../core/policy.js';
-import type { Answered, RevokedBy, Snapshot } from '../../core/session.js';
+import type { Answered, Snapshot } from '../../core/session.js';
+import type { EventOf, Revoking, SessionEvent } from '../../core/session-event.js';
 import { Prisma } from '../../generated/prisma/client.js';
 import { Batch, inOrderOf, sharedBy } from './batch.js';
 import type { Database } from '../database/database.js';
@@ -17,6 +18,7 @@ import {
   type AnsweredRow,
   type SessionRow,
 } from './session-row.js';
+import { told } from './session-events.js';
 import { SessionStore } from '../session-store.js';
 import type { StoreMetrics } from '../store-metrics.js';
 
@@ -76,13 +78,18 @@ export class PrismaSessionStore extends SessionStore {
     return rotateIn(this.patientRotations, { id, generation, policy });
   }
 
-  override recover(id: string, generation: number): Promise<Snapshot | undefined> {
+  override recover(
+    id: string,
+    generation: number,
+    event: EventOf<'recovered'>,
+  ): Promise<Snapshot | undefined> {
     return this.one(
       (sql) => sql`
       UPDATE sessions SET generation = generation + 1, parent = ${PARENT}, floor = ${FLOOR}, siblings_at = generation + 1,
         parent_disowned = NULL, rotated_at = clock_timestamp(), idle_expires_at = ${NEXT_IDLE_DEADLINE}
       WHERE id = ${id}::uuid AND generation = ${generation}::int AND ${IS_LIVE}
       RETURNING ${SESSION_COLUMNS}`,
+      event,
     );
   }
 
@@ -105,13 +112,18 @@ export class PrismaSessionStore extends SessionStore {
     );
   }
 
-  override fastForward(id: string, generation: number): Promise<Snapshot | undefined> {
+  override fastForward(
+    id: string,
+    generation: number,
+    event: EventOf<'fast_forwarded'>,
+  ): Promise<Snapshot | undefined> {
     return this.one(
       (sql) => sql`
       UPDATE sessions SET generation = ${generation}::int, rotated_at = clock_timestamp(),
         idle_expires_at = ${NEXT_IDLE_DEADLINE}
       WHERE id = ${id}::uuid AND generation < ${generation}::int AND ${IS_LIVE}
       RETURNING ${SESSION_COLUMNS}`,
+      event,
     );
   }
 
@@ -129,14 +141,15 @@ export class PrismaSessionStore extends SessionStore {
     return this.reads.add(id, id);
   }
 
-  override async revoke(id: string, by: RevokedBy): Promise<Snapshot | undefined> {
+  override async revoke(id: string, event: Revoking): Promise<Snapshot | undefined> {
     const ended = await this.one(
       (sql) => sql`
-      UPDATE sessions SET revoked_at = now(), revoked_by = ${by}
+      UPDATE sessions SET revoked_at = now(), revoked_by = ${event.by}
       WHERE id = ${id}::uuid AND revoked_at IS NULL AND ${NOT_ENDED_IN_BULK}
       RETURNING ${SESSION_COLUMNS}`,
+      event,
     );
-    if (ended) this.metrics?.ended(by, 1);
+    if (ended) this.metrics?.ended(event.by, 1);
     return ended;
   }
 
@@ -190,8 +203,12 @@ export class PrismaSessionStore extends SessionStore {
     return inOrderOf(ids, rows.map(toSnapshot), ({ session }) => session.id);
   }
 
-  private async one(statement: (sql: typeof Prisma.sql) => Prisma.Sql): Promise<Snapshot | undefined> {
-    const [row] = await this.query(statement(Prisma.sql));
+  private async one(
+    statement: (sql: typeof Prisma.sql) => Prisma.Sql,
+    event?: SessionEvent,
+  ): Promise<Snapshot | undefined> {
+    const change = statement(Prisma.sql);
+    const [row] = await this.query(event ? told(change, event) : change);
     return row && toSnapshot(row);
   }
 

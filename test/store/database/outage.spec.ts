@@ -17,6 +17,7 @@ import { PostgresServer, freePort } from '../../support/postgres.ts';
 import { SETTINGS } from '../../support/service.ts';
 import { BATCH_SIZE } from '../backends.ts';
 import { newSession } from '../rows.ts';
+import { LOGOUT } from '../events.ts';
 
 /** What asking a database throws. */
 async function failureOf(database: Database, statement = 'SELECT 1'): Promise<unknown> {
@@ -210,7 +211,7 @@ describe('a statement', () => {
     expectRecognized(failure, said);
     await other.query('ROLLBACK');
     await other.end();
-    expect(await new PrismaSessionStore(database, BATCH_SIZE).revoke(session.id, 'logout')).toBeDefined();
+    expect(await new PrismaSessionStore(database, BATCH_SIZE).revoke(session.id, LOGOUT)).toBeDefined();
   });
 
   test('that waits for a row is given up on before the client gives up on us', async () => {
