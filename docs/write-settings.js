@@ -64,6 +64,9 @@ const NOTES = {
     SESSION_IDLE_TTL: { note: 'how long a session lives without a refresh' },
     SESSION_MAX_TTL: { note: 'how long it lives in all' },
     SESSION_RETENTION: { note: 'how long the row of a session is kept after its deadline' },
+    LAST_USED_PRECISION: {
+      note: 'how exactly people see [when their sessions were last used](frontends.md#your-devices): the beginning of the day, of the hour, or the moment',
+    },
     MAX_SESSIONS_PER_SUBJECT: {
       note: 'how many sessions of one client id a subject may have: one more ends the one that was unused for longest. `0` is no limit',
     },

@@ -25,6 +25,8 @@ export interface Config {
   readonly lifetimes: Lifetimes;
   /** How long the row of a session is kept after its deadline, in seconds. */
   readonly sessionRetention: number;
+  /** How exactly people see when their sessions were last used. */
+  readonly lastUsedPrecision: 'day' | 'hour' | 'exact';
   /** How many sessions of one client a subject may have; 0 is no limit. */
   readonly maxSessionsPerSubject: number;
   /** The grace window in milliseconds; 0 is strict mode. */

@@ -92,6 +92,7 @@ function configOf(
     signing: readSigning(settings),
     lifetimes,
     sessionRetention: settings.seconds('SESSION_RETENTION', '1d', '1h', '3650d'),
+    lastUsedPrecision: settings.choice('LAST_USED_PRECISION', 'day', ['day', 'hour', 'exact']),
     maxSessionsPerSubject: settings.integer('MAX_SESSIONS_PER_SUBJECT', 0, 0, 1_000),
     rotationGrace,
     recoveryWindow: rotationGrace === 0 ? 0 : recoveryWindow,

@@ -16,7 +16,8 @@ export interface Definition {
  * otherwise. The own APIs are first, since everything begins with a session, and say where to go on.
  */
 export function definitionsOf(documents: readonly NamedDocument[]): Definition[] {
-  const own = documents.find(({ mount }) => !mount)!;
+  const own = documents.find(({ name }) => name === 'sessions')!;
+  const devices = documents.find(({ name }) => name === 'devices')!;
   const contracts = documents
     .filter(({ mount, isPlayground }) => mount && !isPlayground)
     .map(({ name, document }) => ({
@@ -30,7 +31,11 @@ export function definitionsOf(documents: readonly NamedDocument[]): Definition[]
       `- [${title}](?urls.primaryName=${encodeURIComponent(title)}): ${info.description!.split('\n', 1)[0]}`,
   );
   start.info.description = `${START}\n\n${WHICH_CONTRACT}\n\n${choices.join('\n')}`;
-  return [{ name: own.name, title: 'start here: sessions, clients, keys', document: start }, ...contracts];
+  return [
+    { name: own.name, title: 'start here: sessions, clients, keys', document: start },
+    ...contracts,
+    { name: devices.name, title: devices.name, document: devices.document },
+  ];
 }
 
 /** Swagger UI shows an operation once for each of its tags. */

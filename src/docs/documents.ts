@@ -42,7 +42,13 @@ export function describeService(app: INestApplication, mounts: readonly Mount[])
   const isOwn = (path: string): boolean => OWN_ROUTES.test(path);
   const own = documentOf(everything, isOwn, OWN_FACTS);
   exemplifyFailures(own, { ...OWN_FACTS, errors: defaultErrors });
-  return [...contracts, { name: 'sessions', document: own, isPlayground: false }];
+  const devices = documentOf(everything, (path) => DEVICES_ROUTES.test(path), DEVICES_FACTS);
+  exemplifyFailures(devices, { ...DEVICES_FACTS, errors: defaultErrors });
+  return [
+    ...contracts,
+    { name: 'sessions', document: own, isPlayground: false },
+    { name: 'devices', document: devices, isPlayground: false },
+  ];
 }
 
 /** A cookie's prefix, and perhaps its name, is a setting. */
@@ -72,6 +78,17 @@ const OWN_FACTS: DocumentFacts = {
   ],
   flaw: { in: 'body', name: 'lifetime', message: 'lifetime is not known; did you mean lifetimes?' },
   securitySchemes: { serviceKey: { type: 'http', scheme: 'bearer', description: 'A service key' } },
+};
+
+const DEVICES_ROUTES = /^\/auth\/sessions(\/|$)/;
+
+const DEVICES_FACTS: DocumentFacts = {
+  openapi: '3.0.0',
+  title: 'Ratchet: your devices',
+  description: 'For the signed-in person, with an access token: their sessions, and to end them.',
+  version: '1.0',
+  tags: [{ name: 'Your devices', description: 'One’s own sessions' }],
+  securitySchemes: { accessToken: { type: 'http', scheme: 'bearer', description: 'An access token' } },
 };
 
 /** The part of a document whose paths are wanted, below `base`, with only the schemas that they use. */

@@ -25,6 +25,7 @@ interface PageResponse {
   readonly ok: boolean;
   readonly headers: Readonly<Record<string, string>>;
   readonly obj?: {
+    accessToken?: string;
     refreshToken?: string;
     refresh_token?: string;
     session?: { id: string };
@@ -56,6 +57,7 @@ export function inPage(samples: Samples): void {
 
   const last = { ...samples };
   let client: string | undefined;
+  let accessToken: string | undefined;
   const withLast = (text: string): string =>
     text.replaceAll(samples.token, last.token).replaceAll(samples.sessionId, last.sessionId);
 
@@ -93,6 +95,8 @@ export function inPage(samples: Samples): void {
         request.credentials = 'omit';
         if (client !== undefined) request.headers['Authorization'] ??= `Basic ${btoa(client)}`;
       }
+      if (pathname.endsWith('/auth/sessions') || pathname.includes('/auth/sessions/'))
+        if (accessToken !== undefined) request.headers['Authorization'] ??= `Bearer ${accessToken}`;
       const { Cookie: cookie, ...headers } = request.headers;
       if (cookie !== undefined) {
         request.headers = headers;
@@ -106,6 +110,7 @@ export function inPage(samples: Samples): void {
       forgetCookie();
       const { ok, obj, headers } = response;
       if (ok && headers['dry-run'] !== 'true') {
+        accessToken = obj?.accessToken ?? accessToken;
         last.token = obj?.refreshToken ?? obj?.refresh_token ?? last.token;
         last.sessionId = obj?.session?.id ?? last.sessionId;
         if (obj?.secret !== undefined) client = `${obj.id}:${obj.secret}`;

@@ -20,7 +20,8 @@ export interface MountedApi {
 
 const OWN: MountedApi = {
   folder: '/',
-  routes: {},
+  // Those that lie in the folder of a contract, or may.
+  routes: { '/auth/sessions': ['GET', 'DELETE'], '/auth/sessions/:id': ['DELETE'] },
   reads: 'application/json',
   errors: defaultErrors,
   dryRunPaths: [],
@@ -39,7 +40,7 @@ export class MountedApis {
   at(url: string): MountedApi {
     const path = pathOf(url);
     return (
-      this.apis.find((api) => Object.hasOwn(api.routes, path)) ??
+      [...this.apis, OWN].find((api) => Object.hasOwn(api.routes, path)) ??
       this.apis.find((api) => path === api.folder || path.startsWith(`${api.folder}/`)) ??
       OWN
     );

@@ -14,7 +14,7 @@ const OWN_HEADERS = [
   ...['traceparent', 'tracestate'],
 ];
 const COMMON = {
-  methods: ['GET', 'POST'],
+  methods: ['GET', 'POST', 'DELETE'],
   exposedHeaders: [
     ...['dry-run', 'dpop-nonce', 'retry-after', 'www-authenticate', 'x-request-id'],
     ...['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'],

@@ -6,7 +6,7 @@ import { RefusalException } from '../http/errors/http-refusal.js';
 import type { LifetimesDto } from '../http/validation/lifetimes.dto.js';
 import type { Nullable } from '../http/validation/nullable.js';
 import { ClientStore } from '../store/client-store.js';
-import type { OpenSessionDto } from './sessions.dto.js';
+import type { OpenSessionDto } from './session-opening.dto.js';
 
 /** Holds what a login backend asks for against what the session's client may have. Throws Unavailable as the store does. */
 @Injectable()

@@ -11,10 +11,11 @@ import type { Snapshot } from '../core/session.js';
 import { readAddress } from '../http/client-address.js';
 import { RefusalException } from '../http/errors/http-refusal.js';
 import type { RefreshCookie } from '../http/refresh-cookie.js';
+import type { Nullable } from '../http/validation/nullable.js';
 import { SessionRegistry, type NewSession } from '../store/session-registry.js';
 import { ClientBounds } from './client-bounds.js';
 import { ContractExtras } from './contract-extras.js';
-import type { OpenSessionDto } from './sessions.dto.js';
+import type { OpenSessionDto } from './session-opening.dto.js';
 
 /** A session that was opened, and its first tokens. */
 export interface Opened {
@@ -83,16 +84,16 @@ export class SessionOpening {
     };
   }
 
-  private eventOf({ clientId, device, replaces, ...wanted }: OpenSessionDto, serviceKey: string): Opening {
-    const { address, userAgent } = wanted;
+  private eventOf(wanted: Nullable<OpenSessionDto>, serviceKey: string): Opening {
+    const { clientId, device, replaces, address, userAgent } = wanted;
     const caller = {
-      ...(address !== undefined && { address: readAddress(address)! }),
-      ...(userAgent !== undefined && { userAgent }),
+      ...(address && { address: readAddress(address)! }),
+      ...(userAgent && { userAgent }),
     };
     return {
       ...{ kind: 'opened', serviceKey, clientId: clientId ?? serviceKey, device: device ?? null },
       ...keptOf(caller, this.config.history.callers),
-      ...(replaces !== undefined && { replaces }),
+      ...(replaces && { replaces }),
     };
   }
 

@@ -1,5 +1,7 @@
 import { isUUID } from 'class-validator';
 import { isExpired, type Snapshot } from '../core/session.js';
+import { RefusalException } from '../http/errors/http-refusal.js';
+import type { PageDto } from '../http/validation/page.dto.js';
 import { readTimestamp } from '../http/validation/timestamp.js';
 import type { SessionCursor } from '../store/session-registry.js';
 import type { SessionDto } from './sessions.dto.js';
@@ -27,8 +29,23 @@ export function writeCursor({ createdAt, id }: SessionCursor): string {
   return Buffer.from(`${createdAt.toISOString()} ${id}`).toString('base64url');
 }
 
+/**
+ * Where the page that is asked for begins; undefined for the first one.
+ *
+ * @throws RefusalException if the cursor is none
+ */
+export function cursorIn({ cursor: text }: PageDto): SessionCursor | undefined {
+  const cursor = text === undefined ? undefined : readCursor(text);
+  if (text === undefined || cursor) return cursor;
+  const message = 'cursor must be the next of a page before';
+  throw new RefusalException({
+    reason: 'invalid_request',
+    flaws: [{ in: 'query', name: 'cursor', message }],
+  });
+}
+
 /** What writeCursor wrote; undefined if it did not write this. */
-export function readCursor(text: string): SessionCursor | undefined {
+function readCursor(text: string): SessionCursor | undefined {
   const [time, id = ''] = Buffer.from(text, 'base64url').toString().split(' ');
   const createdAt = readTimestamp(time);
   if (!createdAt || !isUUID(id)) return undefined;

@@ -38,8 +38,9 @@ import {
 import { ForRole } from '../http/service-role.js';
 import { KnownMembersGuard } from '../http/validation/known-members.guard.js';
 import { noSession } from './no-session.js';
-import { readCursor, viewSession, writeCursor } from './session-view.js';
+import { cursorIn, viewSession, writeCursor } from './session-view.js';
 import { InspectDto, InspectionDto } from './inspection.dto.js';
+import { OpenedSessionDto, OpenSessionDto } from './session-opening.dto.js';
 import { RevokedDto, RevokeSessionsDto, spared, whoseSessions } from './revocation.dto.js';
 import {
   AmendedDto,
@@ -47,8 +48,6 @@ import {
   AmendSessionDto,
   AmendSessionsDto,
   ListSessionsDto,
-  OpenedSessionDto,
-  OpenSessionDto,
   SessionDto,
   SessionPageDto,
 } from './sessions.dto.js';
@@ -104,11 +103,7 @@ export class SessionsController {
   async list(@Query() query: ListSessionsDto, @Req() request: FastifyRequest): Promise<SessionPageDto> {
     const { subject, limit = 20 } = query;
     recordOf(request).subject = subject;
-    const cursor = query.cursor === undefined ? undefined : readCursor(query.cursor);
-    if (query.cursor !== undefined && !cursor) {
-      throw inQuery('cursor', 'cursor must be the next of a page before');
-    }
-    const { snapshots, next } = await this.sessions.list(subject, limit, cursor);
+    const { snapshots, next } = await this.sessions.list(subject, limit, cursorIn(query));
     return { sessions: snapshots.map(viewSession), next: next ? writeCursor(next) : null };
   }
 

@@ -3,6 +3,7 @@ import type { Mount } from '../contracts/contract.js';
 import { MOUNTS } from '../contracts/contracts.module.js';
 import { ClientBounds } from './client-bounds.js';
 import { ContractExtras } from './contract-extras.js';
+import { DevicesController } from './devices/devices.controller.js';
 import { HistoryController } from './history/history.controller.js';
 import { HistoryService } from './history/history.service.js';
 import { SessionOpening } from './session-opening.js';
@@ -11,7 +12,7 @@ import { SessionsService } from './sessions.service.js';
 
 /** The sessions API. */
 @Module({
-  controllers: [SessionsController, HistoryController],
+  controllers: [SessionsController, HistoryController, DevicesController],
   providers: [
     SessionsService,
     HistoryService,

@@ -4,7 +4,7 @@ import type { Prospect } from '../auth/ratchet.js';
 import type { Turn } from '../core/rotation.js';
 import type { Outcome, RefusalDetail, RefusalReason } from '../core/refusal.js';
 import { accept, refuse } from '../core/refusal.js';
-import type { Amending } from '../core/session-event.js';
+import type { Amending, Revoking } from '../core/session-event.js';
 import { mergePatch } from '../core/merge-patch.js';
 import { isLive, type Session, type Snapshot } from '../core/session.js';
 import { Unavailable } from '../core/unavailable.js';
@@ -23,7 +23,8 @@ import { ClientBounds } from './client-bounds.js';
 import { refusalInWords, turnInWords } from './history/inspection-words.js';
 import { SessionOpening, type Opened } from './session-opening.js';
 import { mistakeIn } from './session-claims.js';
-import type { AmendSessionDto, AmendSessionsDto, OpenSessionDto } from './sessions.dto.js';
+import type { OpenSessionDto } from './session-opening.dto.js';
+import type { AmendSessionDto, AmendSessionsDto } from './sessions.dto.js';
 
 /** A page of a subject's sessions, newest first. */
 export interface SessionPage {
@@ -68,9 +69,12 @@ export class SessionsService {
 
   /** Up to `limit` sessions of a subject, from after `cursor`. */
   async list(subject: string, limit: number, cursor?: SessionCursor): Promise<SessionPage> {
-    const found = await this.registry.list(subject, limit + 1, cursor);
-    const snapshots = found.slice(0, limit);
-    return { snapshots, next: found.length > limit ? snapshots.at(-1)!.session : undefined };
+    return pageOf(await this.registry.list(subject, limit + 1, cursor), limit);
+  }
+
+  /** Of them, those that live. */
+  async listLive(subject: string, limit: number, cursor?: SessionCursor): Promise<SessionPage> {
+    return pageOf(await this.registry.listLive(subject, limit + 1, cursor), limit);
   }
 
   /** A session; undefined if there is none. */
@@ -130,7 +134,18 @@ export class SessionsService {
 
   /** Ends a session, and gives it; undefined if it was ended before or is not there. */
   revoke(id: string, serviceKey: string): Promise<Snapshot | undefined> {
-    return this.store.revoke(id, { kind: 'ended', by: 'service', serviceKey });
+    return this.revokeBy(id, { kind: 'ended', by: 'service', serviceKey });
+  }
+
+  /** As revoke, told as `event`. */
+  revokeBy(id: string, event: Revoking): Promise<Snapshot | undefined> {
+    return this.store.revoke(id, event);
+  }
+
+  /** Ends a subject's live sessions but one, told as `event`. */
+  async revokeOthers(subject: string, except: string, event: Revoking): Promise<Ended> {
+    // Until now, which is never later than now.
+    return (await this.registry.revokeAll({ subject }, event, { except }))!;
   }
 
   /** Ends live sessions, however many they are; undefined if `before` is later than now. */
@@ -157,6 +172,12 @@ export class SessionsService {
     const text = refusalInWords(outcome.refusal, snapshot?.session);
     return accept({ outcome: 'refused', reason, ...(detail && { detail }), text, snapshot, tokens });
   }
+}
+
+/** @param found one more than the page has, if there is a next one */
+function pageOf(found: readonly Snapshot[], limit: number): SessionPage {
+  const snapshots = found.slice(0, limit);
+  return { snapshots, next: found.length > limit ? snapshots.at(-1)!.session : undefined };
 }
 
 /** That a session can no longer be changed, and how it ended. */

@@ -87,6 +87,9 @@ export abstract class SessionRegistry {
   /** Up to `limit` sessions of a subject, newest first, ended ones included, from after `cursor`. */
   abstract list(subject: string, limit: number, cursor?: SessionCursor): Promise<Snapshot[]>;
 
+  /** Of these, those that live. */
+  abstract listLive(subject: string, limit: number, cursor?: SessionCursor): Promise<Snapshot[]>;
+
   /** Changes a session that is not ended; undefined if there is none, or if its claims are no longer `from`. */
   abstract amend(
     id: string,

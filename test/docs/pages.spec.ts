@@ -31,6 +31,7 @@ curl() { command curl --fail-with-body --max-time 20 "$@"; }
 KEY=$(cat data/service-key)
 OPENED=$(curl -s "$URL/sessions" -H "authorization: Bearer $KEY" -H 'content-type: application/json' -d '{"subject":"ada"}')
 RT=$(node -pe 'JSON.parse(process.argv[1]).refreshToken' "$OPENED")
+ID=$(node -pe 'JSON.parse(process.argv[1]).session.id' "$OPENED")
 ACCESS_TOKEN=$(node -pe 'JSON.parse(process.argv[1]).accessToken' "$OPENED")
 `;
 const LOG_LINE = blocksOf('docs/operators.md').find(({ language }) => language === 'json')!.code;

@@ -63,11 +63,24 @@ export class PrismaSessionRegistry extends SessionRegistry {
   }
 
   override list(subject: string, limit: number, cursor?: SessionCursor): Promise<Snapshot[]> {
+    return this.listThose(Prisma.empty, subject, limit, cursor);
+  }
+
+  override listLive(subject: string, limit: number, cursor?: SessionCursor): Promise<Snapshot[]> {
+    return this.listThose(Prisma.sql`AND ${IS_LIVE}`, subject, limit, cursor);
+  }
+
+  private listThose(
+    which: Prisma.Sql,
+    subject: string,
+    limit: number,
+    cursor: SessionCursor | undefined,
+  ): Promise<Snapshot[]> {
     const after = cursor
       ? Prisma.sql`AND (created_at, sessions.id) < (${cursor.createdAt}::timestamptz, ${cursor.id}::uuid)`
       : Prisma.empty;
     return this.query(Prisma.sql`
-      SELECT ${SESSIONS_READ} WHERE subject = ${subject} ${after}
+      SELECT ${SESSIONS_READ} WHERE subject = ${subject} ${after} ${which}
       ORDER BY created_at DESC, sessions.id DESC LIMIT ${limit}::int`);
   }
 
