@@ -74,12 +74,12 @@ export class StoreMetrics {
     });
     this.ends = new Counter({
       name: 'ratchet_sessions_ended_total',
-      help: 'Sessions that ended: by logout, reuse or service at once; by expiry when the clean-up deletes them, a day later',
+      help: 'Sessions that ended: by logout, reuse, service or limit at once; by expiry when the clean-up deletes them, some time later',
       labelNames: ['by'],
       registers,
     });
     // There from the start, so that a rate is known when the first one comes.
-    for (const by of ['logout', 'reuse', 'service', 'expiry'] as const) this.ends.inc({ by }, 0);
+    for (const by of ['logout', 'reuse', 'service', 'limit', 'expiry'] as const) this.ends.inc({ by }, 0);
   }
 
   /** Watches a queue. Gives what is to be told of each of its statements. */

@@ -201,6 +201,14 @@ describe('a dry run', () => {
 
 const canRunDry = contracts.map(({ name }) => name).filter((name) => name !== 'oauth');
 
+const known = new WeakMap<TestService, ReturnType<typeof frontends>>();
+
+/** The frontends of a service, made once: each registers clients. */
+function frontendsOf(service: TestService): ReturnType<typeof frontends> {
+  if (!known.has(service)) known.set(service, frontends(service));
+  return known.get(service)!;
+}
+
 /** Asks a contract for a dry run of a token, as its frontend presents it. */
 async function tryDry(
   service: TestService,
@@ -208,7 +216,7 @@ async function tryDry(
   token: string,
   dryRun = 'true',
 ): Promise<RawAnswer> {
-  const { [contract]: frontend } = await frontends(service);
+  const { [contract]: frontend } = await frontendsOf(service);
   const asked = frontend!.ask(token);
   return sendRaw(service.url, { ...asked, path: `${asked.path}?dryRun=${dryRun}` });
 }
@@ -284,6 +292,7 @@ describe('dry runs of sample tokens alone', () => {
     await database.advance(3 * 86_400_000 + 1);
     await service.api('DELETE', `/sessions/${ended.session.id}`);
     const tokens = [current, superseded, ended].map(({ refreshToken }) => refreshToken);
+    await frontendsOf(service);
     const before = await database.dump();
     const told = new Set<string>();
     for (const token of [...tokens, `${tokens[0]!.slice(0, -1)}_`, 'x']) {
@@ -305,6 +314,7 @@ describe('where dry runs are switched off', () => {
 
   test.each(canRunDry)('%s refuses them, and does not refresh for real', async (contract) => {
     const { refreshToken } = await service.open();
+    await frontendsOf(service);
     const before = await database.dump();
     for (const token of [refreshToken, 'abc123.def456']) {
       const { status, body } = await tryDry(service, contract, token);
@@ -316,7 +326,7 @@ describe('where dry runs are switched off', () => {
 
   test('no document offers one', async () => {
     const names = service.app!.documents.map(({ name }) => name);
-    expect(names).toEqual([...contracts.map(({ name }) => name), 'sessions']);
+    expect(names).toEqual([...contracts.map(({ name }) => name), 'sessions', 'devices']);
     const said = service.app!.documents.filter(({ document }) => /dry.?run/i.test(JSON.stringify(document)));
     expect(said.map(({ name }) => name)).toEqual([]);
     expect((await fetch(`${service.url}/docs/plec.playground.json`)).status).toBe(404);
