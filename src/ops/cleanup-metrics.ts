@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge } from 'prom-client';
 import { MetricsRegistry } from '../metrics/metrics-registry.js';
+import type { Met } from '../store/session-registry.js';
 
 /** What is measured of the clean-up, and what it counts on its way. */
 @Injectable()
@@ -14,10 +15,10 @@ export class CleanupMetrics {
     const registers = [registry];
     this.deleted = new Counter({
       name: 'ratchet_cleanup_deleted_sessions_total',
-      help: 'Rows of sessions that were deleted a day after their deadline',
+      help: 'Rows of sessions that were deleted some time after their deadline',
       registers,
     });
-    // Each process walks for itself, and sees the same sessions as the others.
+    // All processes share one walk, and know what the last one met.
     this.alive = new Gauge({
       name: 'ratchet_sessions_alive',
       help: 'Sessions that lived when the clean-up last walked over them',
@@ -45,10 +46,10 @@ export class CleanupMetrics {
     this.deleted.inc(deleted);
   }
 
-  /** A walk has ended, on which so many sessions were met alive, of which so many have an unused token of the system before. */
-  walked(alive: number, unused: number): void {
-    this.alive.set(alive);
+  /** What the last walk met that has ended. */
+  walked({ live, unused, finishedAt }: Met): void {
+    this.alive.set(live);
     this.legacy.set(unused);
-    this.finished.setToCurrentTime();
+    this.finished.set(finishedAt.getTime() / 1000);
   }
 }

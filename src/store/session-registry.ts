@@ -65,11 +65,33 @@ export interface Ended {
   readonly pending: boolean;
 }
 
-/** What the clean-up found on a page of sessions. */
+/** How the walk over all sessions goes. Times are in milliseconds, unless it is said. */
+export interface Walk {
+  /** How many sessions are looked at in a statement. */
+  readonly page: number;
+  /** How long after its deadline a session is deleted, in seconds. */
+  readonly retention: number;
+  /** The least from one statement to the next that any replica makes, where the first one has deleted something, and where not. */
+  readonly afterDeleting: number;
+  readonly afterLooking: number;
+  /** The least from the end of a walk to the next one. */
+  readonly between: number;
+}
+
+/** What came of a step of the walk. */
 export interface Swept {
-  /** The last id looked at; undefined at the end. */
-  readonly last: string | undefined;
+  /** Whether it was made: not before its time, nor while another replica makes one. */
+  readonly made: boolean;
+  /** Whether the walk has come to its end with it. */
+  readonly over: boolean;
   readonly deleted: number;
+  /** What the last walk met that came to its end; null before there was one. */
+  readonly met: Met | null;
+}
+
+/** What a walk met. */
+export interface Met {
+  readonly finishedAt: Date;
   /** How many live: those of a bulk revocation whose rows are not marked yet included. */
   readonly live: number;
   /** How many of these have a token of the system before that has not been used yet. */
@@ -110,8 +132,6 @@ export abstract class SessionRegistry {
    */
   abstract forget(subject: string, limit: number): Promise<number>;
 
-  /**
-   * Looks at the next `limit` sessions after the id `after` and deletes those whose deadline was `retention` seconds ago.
-   */
-  abstract sweep(limit: number, retention: number, after?: string): Promise<Swept>;
+  /** Goes a step further on the walk over all sessions, which all replicas share, if it is time for one. */
+  abstract sweep(walk: Walk): Promise<Swept>;
 }

@@ -40,9 +40,19 @@ describe('the clean-up', () => {
 
   afterAll(() => connection.close());
 
+  /** The next walk is due, from the start. */
+  const beginAnew = (): Promise<unknown> =>
+    database.query(
+      `UPDATE public.session_walk SET next_at = clock.now() - interval '1 second', place = NULL, live = 0, unused = 0, finished_at = NULL`,
+    );
+  /** The walk may go on. */
+  const goOn = (): Promise<unknown> =>
+    database.query(`UPDATE public.session_walk SET next_at = clock.now() - interval '1 second'`);
+
   /** Many sessions that are dead for a day, or live. */
   async function fill(many: number, deadFor = 2 * DAY): Promise<void> {
     await database.query('DELETE FROM public.sessions');
+    await beginAnew();
     const id = await insert(database, { expires: -deadFor, idleExpires: -deadFor });
     await database.query(
       `INSERT INTO public.sessions SELECT r.* FROM public.sessions s, generate_series(2, $2::int) AS n,
@@ -119,8 +129,10 @@ describe('the clean-up', () => {
     );
     await expect(cleanup.walk()).rejects.toThrow(Unavailable);
     expect(await values()).toEqual([]);
+    await goOn();
     await cleanup.walk();
     expect(await values()).toEqual([1_050, 7]);
+    await goOn();
     await cleanup.walk();
     expect(await values()).toEqual([1_050, 7]);
   });
@@ -145,7 +157,12 @@ describe('the clean-up', () => {
        WHERE s.id::text = $1`,
       [seen!.id],
     );
-    expect(await cleanup.walk()).toBe(700);
+    await goOn();
+    // By another replica as well.
+    const other = new Cleanup(registry, revocations, usedJtis, rateCounts, legacyTokens, history, CONFIG);
+    expect(await other.walk()).toBe(700);
+    expect(await cleanup.walk()).toBe(0);
+    await goOn();
     expect(await cleanup.walk()).toBe(1);
   });
 

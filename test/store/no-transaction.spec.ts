@@ -59,7 +59,7 @@ describe('a transaction, which a link that stalls would leave open,', () => {
     await store.find(session.id);
     await directory.revokeAll({ subject: 'ada' }, BY_SERVICE, { except: session.id });
     expect(await store.revoke(session.id, LOGOUT)).toBeDefined();
-    await directory.sweep(9, 86_400);
+    await directory.sweep({ page: 9, retention: 86_400, afterDeleting: 0, afterLooking: 0, between: 0 });
 
     const clients = new PrismaClientStore(database, new PrismaBulkRevocations(database));
     const none = { name: null, secretHash: null, jwks: null, scope: null, audiences: [] };

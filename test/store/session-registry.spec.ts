@@ -10,6 +10,7 @@ import { Unavailable } from '../../src/core/unavailable.ts';
 import { TestDatabase } from '../support/database.ts';
 import { BACKENDS, BATCH_SIZE, type Backend } from './backends.ts';
 import { insert, newSession, registration } from './rows.ts';
+import type { Swept } from '../../src/store/session-registry.ts';
 import { AMENDED, BY_SERVICE } from './events.ts';
 
 const DAY = 86_400_000;
@@ -235,7 +236,14 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
   });
 
   describe('the clean-up', () => {
-    beforeEach(() => backend.query('DELETE FROM public.sessions'));
+    const WALK = { page: 100, retention: 86_400, afterDeleting: 0, afterLooking: 0, between: 0 };
+
+    beforeEach(async () => {
+      await backend.query('DELETE FROM public.sessions');
+      await backend.query(
+        `UPDATE public.session_walk SET next_at = now() - interval '1 second', place = NULL, live = 0, unused = 0, finished_at = NULL`,
+      );
+    });
 
     test('deletes only sessions that have been dead for a day', async () => {
       const kept = [
@@ -250,11 +258,11 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
       await insert(backend, { idleExpires: -DAY - 1 });
       await insert(backend, { revoked: -9 * DAY, idleExpires: -DAY - 1 });
       await insert(backend, { expires: -999 * DAY, idleExpires: -999 * DAY });
-      expect(await registry.sweep(100, 86_400)).toEqual({
-        last: expect.any(String) as string,
-        deleted: 4,
-        live: 1,
-        unused: 0,
+      expect(await registry.sweep(WALK)).toEqual({ made: true, over: false, deleted: 4, met: null });
+      expect(await registry.sweep(WALK)).toMatchObject({
+        over: true,
+        deleted: 0,
+        met: { live: 1, unused: 0 },
       });
       const left = (await backend.query('SELECT id FROM public.sessions')) as { id: string }[];
       expect(left.map(({ id }) => id).toSorted()).toEqual(kept.toSorted());
@@ -265,19 +273,53 @@ describe.each(BACKENDS)('on %s', (_name, open) => {
       for (let each = 0; each < 7; each++) {
         ids.push(await insert(backend, each % 2 === 0 ? { expires: -2 * DAY, idleExpires: -2 * DAY } : {}));
       }
-      const pages: { last: string | undefined; deleted: number }[] = [];
-      for (let last: string | undefined; pages.length < 9; last = pages.at(-1)!.last) {
-        pages.push(await registry.sweep(3, 86_400, last));
-        if (pages.at(-1)!.last === undefined) break;
+      const places: unknown[] = [];
+      let deleted = 0;
+      for (let over = false; !over && places.length < 9;) {
+        const step = await registry.sweep({ ...WALK, page: 3 });
+        ({ over } = step);
+        deleted += step.deleted;
+        places.push(
+          ((await backend.query('SELECT place FROM public.session_walk')) as { place: unknown }[])[0]!.place,
+        );
       }
       const ends = [2, 5, 6].map((at) => ids.toSorted()[at]);
-      expect(pages.map(({ last }) => last)).toEqual([...ends, undefined]);
-      expect(pages.reduce((sum, { deleted }) => sum + deleted, 0)).toBe(4);
+      expect(places).toEqual([...ends, null]);
+      expect(deleted).toBe(4);
       expect(await backend.query('SELECT 1 FROM public.sessions')).toHaveLength(3);
     });
 
     test('of an empty table ends at once', async () => {
-      expect(await registry.sweep(100, 86_400)).toEqual({ last: undefined, deleted: 0, live: 0, unused: 0 });
+      expect(await registry.sweep(WALK)).toMatchObject({
+        made: true,
+        over: true,
+        deleted: 0,
+        met: { live: 0 },
+      });
+    });
+
+    test('makes no step before its time, whoever comes', async () => {
+      for (let each = 0; each < 3; each++)
+        await insert(backend, { expires: -2 * DAY, idleExpires: -2 * DAY });
+      const slowly = { ...WALK, page: 1, afterDeleting: 3_600_000 };
+      expect(await registry.sweep(slowly)).toMatchObject({ made: true, deleted: 1 });
+      const others = await Promise.all(Array.from({ length: 10 }, () => registry.sweep(slowly)));
+      expect(others.map(({ made, deleted }) => [made, deleted])).toEqual(others.map(() => [false, 0]));
+      expect(await backend.query('SELECT 1 FROM public.sessions')).toHaveLength(2);
+    });
+
+    test('is one walk, however many go it at once', async () => {
+      for (let each = 0; each < 20; each++)
+        await insert(backend, each % 2 === 0 ? { expires: -2 * DAY, idleExpires: -2 * DAY } : {});
+      const steps: Swept[] = [];
+      const go = async (): Promise<void> => {
+        while (!steps.some(({ over }) => over))
+          steps.push(await registry.sweep({ ...WALK, page: 2, between: 3_600_000 }));
+      };
+      await Promise.all([1, 2, 3, 4].map(go));
+      expect(steps.filter(({ made }) => made)).toHaveLength(11);
+      expect(steps.reduce((sum, { deleted }) => sum + deleted, 0)).toBe(10);
+      expect(steps.find(({ over }) => over)!.met).toMatchObject({ live: 10 });
     });
   });
 });

@@ -5,6 +5,7 @@ import type { Database } from '../database/database.js';
 import { Batch, inOrderOf, sharedBy } from './batch.js';
 import type { PrismaBulkRevocations } from './prisma-bulk-revocations.js';
 import { TELL, telling, told } from './session-events.js';
+import { sweepSql, type SweptRow } from './sweep-sql.js';
 import {
   SessionRegistry,
   type Ended,
@@ -14,6 +15,7 @@ import {
   type SessionLimit,
   type Spared,
   type Swept,
+  type Walk,
   type Whose,
 } from '../session-registry.js';
 import type { StoreMetrics } from '../store-metrics.js';
@@ -24,7 +26,6 @@ const INSERT =
   Prisma.raw(`INSERT INTO sessions (id, subject, client_id, scope, audience, claims, device, amr, acr, auth_time,
   created_at, expires_at, idle_expires_at, idle_ttl, access_token_ttl, client_bound, dpop_jkt, extras)`);
 
-const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 /** The most that an opening ends because they are too many. */
 const MOST_ENDED = 1_000;
 
@@ -147,41 +148,11 @@ export class PrismaSessionRegistry extends SessionRegistry {
     return forgotten!.rows;
   }
 
-  override async sweep(limit: number, retention: number, after?: string): Promise<Swept> {
-    const { sql } = Prisma;
-    const [counted] = await this.rows<{
-      last: string | null;
-      deleted: number;
-      expired: number;
-      live: number;
-      unused: number;
-    }>(sql`
-      WITH page AS (
-        SELECT id, revoked_at IS NULL AND LEAST(expires_at, idle_expires_at) > now() AS live FROM sessions
-        WHERE id > ${after ?? BEFORE_ALL}::uuid ORDER BY id LIMIT ${limit}::int
-      ), gone AS (
-        DELETE FROM sessions USING page WHERE sessions.id = page.id
-          AND LEAST(expires_at, idle_expires_at) < now() - ${retention}::int * interval '1 second'
-        RETURNING sessions.id, subject, revoked_at IS NULL AS expired, expires_at, idle_expires_at
-      ), legacy AS (
-        DELETE FROM legacy_tokens USING gone WHERE legacy_tokens.session_id = gone.id
-      ), told AS (
-        INSERT INTO session_events (session_id, subject, at, kind, detail, gone_at)
-        SELECT id, subject, CASE WHEN expired THEN LEAST(expires_at, idle_expires_at) ELSE now() END,
-          CASE WHEN expired THEN 'ended' ELSE 'deleted' END,
-          CASE WHEN expired THEN jsonb_build_object('by', 'expiry', 'deadline',
-            CASE WHEN expires_at <= idle_expires_at THEN 'absolute_deadline' ELSE 'idle_deadline' END)
-          ELSE '{}' END, now()
-        FROM gone
-      )
-      SELECT (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last,
-        (SELECT count(*)::int FROM page JOIN legacy_tokens ON session_id = page.id WHERE live AND used_at IS NULL) AS unused,
-        (SELECT count(*)::int FROM gone) AS deleted,
-        (SELECT count(*)::int FROM gone WHERE expired) AS expired,
-        (SELECT count(*)::int FROM page WHERE live) AS live`);
-    const { last, expired, ...swept } = counted!;
+  override async sweep(walk: Walk): Promise<Swept> {
+    const [step] = await this.rows<SweptRow>(sweepSql(walk));
+    const { made, over, deleted, expired, live, unused, finishedAt } = step!;
     this.metrics?.ended('expiry', expired);
-    return { ...swept, last: last ?? undefined };
+    return { made, over, deleted, met: finishedAt && { finishedAt, live, unused } };
   }
 
   // Those whose client is being removed are left out: they would have to wait for it, and all others with them.
