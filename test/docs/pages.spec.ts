@@ -132,7 +132,7 @@ describe('a page', () => {
 
   test('recommends to Patroni and HAProxy what a cluster was tested with', () => {
     const [patroni, haproxy] = ['yaml', 'haproxy'].map(
-      (language) => BLOCKS.find((block) => block.language === language)!.code,
+      (language) => blocksOf('docs/cluster.md').find((block) => block.language === language)!.code,
     );
     const { bootstrap } = parse(patroni!) as { bootstrap: { dcs: Record<string, unknown> } };
     const { postgresql, ...settings } = bootstrap.dcs;
