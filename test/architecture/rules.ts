@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import type { Import, Source } from './source.ts';
 
 /** From the ground up: a folder may import from those before it. */
-const LAYERS = ['core', 'config', 'workers', 'metrics', 'store', 'keys', 'auth', 'http'];
+const LAYERS = ['core', 'config', 'workers', 'metrics', 'tracing', 'store', 'keys', 'auth', 'http'];
 /** The top layer: these do not know one another. */
 const NEIGHBOURS = ['clients', 'contracts', 'sessions', 'ops', 'docs'];
 /** They join everything, so they may import anything. */
