@@ -48,7 +48,8 @@ export async function createApp(config: Config, contracts = CONTRACTS): Promise<
   });
   const metrics = nest.get(Metrics);
   for (const { contract } of mounts) metrics.expect(contract);
-  const traces = new RequestTraces(config);
+  const tracing = config.tracing ? (await import('./ops/opentelemetry.js')).startTracing(log) : undefined;
+  const traces = new RequestTraces(config, tracing);
   traces.follow(adapter.getInstance());
   logRequests(adapter.getInstance(), log, metrics, traces, subjectName(config));
   warnOfUntrustedProxies(adapter.getInstance(), log, config.trustProxy);
