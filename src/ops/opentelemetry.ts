@@ -42,7 +42,7 @@ const KINDS: Readonly<Record<Kind, SpanKind>> = {
  */
 export function startTracing(log: Pick<Logger, 'warn'>): Tracing {
   const warn = warner(log);
-  // Of itself it says only how many spans found its queue full.
+  // How many spans found its queue full, and of a variable that it does not heed.
   diag.setLogger(
     { ...SILENT, warn: (why) => warn({ why }) },
     { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
@@ -70,8 +70,7 @@ type Warn = (about: { readonly why: string }) => void;
 
 function warner(log: Pick<Logger, 'warn'>): Warn {
   const onceAMinute = new OnceAMinute(new SystemClock());
-  return (about) =>
-    onceAMinute.do(() => log.warn({ msg: 'spans are lost: traces are incomplete', ...about }));
+  return (about) => onceAMinute.do(() => log.warn({ msg: 'tracing is not as it should be', ...about }));
 }
 
 /** Who the spans are of: by name unless the environment says otherwise, and each process by itself. */
@@ -92,7 +91,7 @@ function telling(exporter: SpanExporter, warn: Warn): SpanExporter {
     export: (spans, done) =>
       exporter.export(spans, (result) => {
         const { code, message } = (result.error ?? {}) as { code?: string | number; message?: string };
-        if (result.error) warn({ why: `the collector took none: ${code ?? message}` });
+        if (result.error) warn({ why: `the collector took no spans: ${code ?? message}` });
         done(result);
       }),
     forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
