@@ -9,6 +9,7 @@ import {
   SpanStatusCode,
   trace,
   type Span as SdkSpan,
+  type SpanContext,
   type Tracer,
 } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
@@ -42,11 +43,8 @@ const KINDS: Readonly<Record<Kind, SpanKind>> = {
  */
 export function startTracing(log: Pick<Logger, 'warn'>): Tracing {
   const warn = warner(log);
-  // How many spans found its queue full, and of a variable that it does not heed.
-  diag.setLogger(
-    { ...SILENT, warn: (why) => warn({ why }) },
-    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
-  );
+  // Of itself: how many spans found its queue full, and which variable it does not heed.
+  diag.setLogger({ ...SILENT, warn }, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
   const provider = new BasicTracerProvider({
     resource: resource(),
     spanProcessors: [new BatchSpanProcessor(telling(new OTLPTraceExporter(), warn))],
@@ -66,11 +64,9 @@ export function startTracing(log: Pick<Logger, 'warn'>): Tracing {
 const nothing = (): void => undefined;
 const SILENT = { error: nothing, warn: nothing, info: nothing, debug: nothing, verbose: nothing };
 
-type Warn = (about: { readonly why: string }) => void;
-
-function warner(log: Pick<Logger, 'warn'>): Warn {
+function warner(log: Pick<Logger, 'warn'>): (why: string) => void {
   const onceAMinute = new OnceAMinute(new SystemClock());
-  return (about) => onceAMinute.do(() => log.warn({ msg: 'tracing is not as it should be', ...about }));
+  return (why) => onceAMinute.do(() => log.warn({ msg: 'tracing is not as it should be', why }));
 }
 
 /** Who the spans are of: by name unless the environment says otherwise, and each process by itself. */
@@ -86,12 +82,12 @@ function resource(): ReturnType<typeof defaultResource> {
 }
 
 /** An exporter whose failures are told. */
-function telling(exporter: SpanExporter, warn: Warn): SpanExporter {
+function telling(exporter: SpanExporter, warn: (why: string) => void): SpanExporter {
   return {
     export: (spans, done) =>
       exporter.export(spans, (result) => {
         const { code, message } = (result.error ?? {}) as { code?: string | number; message?: string };
-        if (result.error) warn({ why: `the collector took no spans: ${code ?? message}` });
+        if (result.error) warn(`the collector took no spans: ${code ?? message}`);
         done(result);
       }),
     forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
@@ -149,7 +145,7 @@ class RecordedSpan implements Span {
   }
 }
 
-function remote({ traceId, spanId, flags, state }: TraceContext): Parameters<typeof trace.setSpanContext>[1] {
+function remote({ traceId, spanId, flags, state }: TraceContext): SpanContext {
   const traceState = state === undefined ? {} : { traceState: createTraceState(state) };
   return { traceId, spanId, traceFlags: flags, isRemote: true, ...traceState };
 }

@@ -2,6 +2,7 @@ import {
   Global,
   Inject,
   Module,
+  type InjectionToken,
   type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
@@ -105,14 +106,8 @@ export class StoreModule implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
-/** What keeps a port, and the port, which is traced. */
-function tracedPort(provide: unknown, useClass: Type<object>, table: string): Provider[] {
-  return [
-    useClass,
-    {
-      provide: provide as Type<object>,
-      inject: [useClass, CONFIG],
-      useFactory: (port: object, config: Config) => traced(config, port, table),
-    },
-  ];
+/** `useClass`, and the port that it keeps, traced. */
+function tracedPort(provide: InjectionToken, useClass: Type<object>, table: string): Provider[] {
+  const useFactory = (port: object, config: Config): object => traced(config, port, table);
+  return [useClass, { provide, inject: [useClass, CONFIG], useFactory }];
 }

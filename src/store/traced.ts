@@ -26,13 +26,10 @@ export function traced<Port extends object>(
           kind === 'internal'
             ? {}
             : { 'db.system.name': 'postgresql', 'db.operation.name': name, 'db.collection.name': what };
+        const ask = (asked: unknown[]): Promise<unknown> =>
+          Reflect.apply(member, target, asked) as Promise<unknown>;
         verbs.set(name, (...asked: unknown[]) =>
-          inSpan(
-            `${name} ${what}`,
-            kind,
-            attributes,
-            () => Reflect.apply(member, target, asked) as Promise<unknown>,
-          ),
+          inSpan(`${name} ${what}`, kind, attributes, () => ask(asked)),
         );
       }
       return verbs.get(name);

@@ -241,7 +241,7 @@ describe('where a collector is named', () => {
 
   test('the issuer of before is asked in a span that it is told of', async () => {
     const { traceId, headers } = aTrace();
-    await refresh(issuer.signIn({ sub: 'ada' }), headers);
+    await refresh(issuer.signIn({ sub: 'ada' }), { ...headers, tracestate: 'rojo=1' });
     const asked = (await exported(traceId)).find(({ name }) => name === 'POST')!;
     expect(asked).toMatchObject({
       kind: 'client',
@@ -252,7 +252,8 @@ describe('where a collector is named', () => {
         'http.response.status_code': 200,
       },
     });
-    expect(issuer.last!.headers['traceparent']).toBe(`00-${traceId}-${asked.spanId}-01`);
+    const traceparent = `00-${traceId}-${asked.spanId}-01`;
+    expect(issuer.last!.headers).toMatchObject({ traceparent, tracestate: 'rojo=1' });
 
     const refused = aTrace();
     await refresh('eyJ.unknown-to-the-issuer.as-well', refused.headers);
