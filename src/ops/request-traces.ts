@@ -39,11 +39,12 @@ export class RequestTraces {
   /** Lets what a request is handled with know its trace, if it would do anything with that. */
   follow(server: FastifyInstance): void {
     const { tracing } = this;
-    if (!tracing && !this.config.legacy.issuer) return;
+    const passesOn = this.config.legacy.issuer !== undefined;
+    if (!tracing && !passesOn) return;
     // When the body has come: whatever waits for that forgets what it was called for.
     server.addHook('preHandler', (request, reply, done) => {
       const trace = this.of(request, reply);
-      if (trace) inTrace(trace, done);
+      if (trace?.span || (trace && passesOn)) inTrace(trace, done);
       else done();
     });
     if (tracing) server.addHook('onClose', () => tracing.end());
