@@ -122,6 +122,11 @@ export class BenchEnvironment {
     return this.start(name, join(import.meta.dirname, 'floors', `${name}.js`), settings, node);
   }
 
+  /** A collector of traces. */
+  collector(): Promise<Server> {
+    return this.start('collector', join(import.meta.dirname, 'collector.js'), {});
+  }
+
   /** A server that others have made, on a database of its own in this PostgreSQL. */
   async peer(name: string, script: string, settings: Record<string, string>): Promise<Server> {
     const database = `peer-${name}`;

@@ -11,14 +11,15 @@ import { openLoop } from './open-loop.ts';
 import { machine, writeReport, type Claim } from './report.ts';
 import { soak, type Soaked } from './soak.ts';
 import { rotateMillion, type Grown } from './growth.ts';
+import { compareTracing } from './tracing.ts';
 
 /**
  * The benchmark: `npm run bench` (about a quarter of an hour), `-- --quick` (under a minute), `-- --soak 10` (with so
  * many minutes of load at the end). Servers that are compared run in turn, in one go, and their middle rounds count.
  *
  * By themselves: `-- --node 22,24,26` compares the service on several Nodes, `-- --open-loop` tells latencies at constant
- * rates of arrival, and at too high a one; `-- --at-size 10000000` fills a table with so many sessions; `-- --import 1000000`
- * imports so many of another system.
+ * rates of arrival, and at too high a one, `-- --tracing` what traces cost; `-- --at-size 10000000` fills a table with so
+ * many sessions; `-- --import 1000000` imports so many of another system.
  */
 const { values: options } = parseArgs({
   options: {
@@ -26,6 +27,7 @@ const { values: options } = parseArgs({
     soak: { type: 'string', default: '0' },
     node: { type: 'string' },
     'open-loop': { type: 'boolean', default: false },
+    tracing: { type: 'boolean', default: false },
     'at-size': { type: 'string' },
     import: { type: 'string' },
   },
@@ -44,6 +46,7 @@ process.once('SIGINT', () => void environment.clear().finally(() => process.exit
 try {
   if (options.node)
     await compareNodes(environment, options.node.split(','), { rounds: ROUNDS, span: SPAN, say });
+  else if (options.tracing) await compareTracing(environment, { rounds: ROUNDS, span: SPAN, say });
   else if (options['open-loop']) await openLoop(environment, { seconds: options.quick ? 10 : 60, say });
   else if (options['at-size']) await atSize(environment, Number(options['at-size']), say);
   else if (options.import) await importing(environment, Number(options.import), say);

@@ -167,6 +167,18 @@ const NOTES = {
       note: 'how the log names subjects: `hashed`, by a hash keyed with the first of `REFRESH_TOKEN_KEYS`, or `off`',
     },
   },
+  Traces: {
+    OTEL_EXPORTER_OTLP_ENDPOINT: {
+      note: 'a collector that takes OTLP over HTTP, such as `http://localhost:4318`. Without it, or the next, no [traces](operators.md#traces) are recorded',
+    },
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: { note: 'the same for traces alone, with its path: `.../v1/traces`' },
+    OTEL_EXPORTER_OTLP_HEADERS: { note: 'what it wants to be told: `name=value,...`' },
+    OTEL_SERVICE_NAME: { note: 'what traces call the service' },
+    OTEL_RESOURCE_ATTRIBUTES: { note: 'what else they say of it: `deployment.environment.name=staging,...`' },
+    OTEL_TRACES_SAMPLER: { note: 'which of them are recorded' },
+    OTEL_TRACES_SAMPLER_ARG: { note: 'the part of them, for the samplers that end in `traceidratio`' },
+    OTEL_SDK_DISABLED: { note: '`true`: none, whatever the others say' },
+  },
 };
 
 const read = readSettings({ DATABASE_URL: 'postgresql://localhost/none' }, CONTRACTS);

@@ -13,6 +13,7 @@ import { Drain } from './ops/drain.js';
 import { NestLog, openLog, type Log } from './ops/log.js';
 import { Metrics } from './ops/metrics.js';
 import { logRequests } from './ops/request-log.js';
+import { RequestTraces } from './ops/request-traces.js';
 import { warnOfUntrustedProxies } from './ops/untrusted-proxy.js';
 import { subjectName } from './ops/subject-names.js';
 
@@ -47,7 +48,10 @@ export async function createApp(config: Config, contracts = CONTRACTS): Promise<
   });
   const metrics = nest.get(Metrics);
   for (const { contract } of mounts) metrics.expect(contract);
-  logRequests(adapter.getInstance(), log, metrics, subjectName(config));
+  const tracing = config.tracing ? (await import('./ops/opentelemetry.js')).startTracing(log) : undefined;
+  const traces = new RequestTraces(config, tracing);
+  traces.follow(adapter.getInstance());
+  logRequests(adapter.getInstance(), log, metrics, traces, subjectName(config));
   warnOfUntrustedProxies(adapter.getInstance(), log, config.trustProxy);
   nest.get(Drain).closeConnectionsOf(adapter.getInstance());
   const documents = describeService(nest, mounts);

@@ -109,6 +109,8 @@ describe('the rules', () => {
     ['src/docs/docs.ts', '@nestjs/swagger'],
     ['src/app.ts', './contracts/registry.js'],
     ['src/main.ts', '@prisma/client'],
+    ['src/store/traced.ts', '../tracing/current-trace.js'],
+    ['src/ops/opentelemetry.ts', '@opentelemetry/api'],
   ])('let %s import %s', (path, from) => {
     expect(said(path, from)).toEqual([]);
   });
@@ -142,6 +144,8 @@ describe('the rules', () => {
     ['src/keys/keys.module.ts', '@electric-sql/pglite', 'only store knows the database'],
     ['src/keys/keys.module.ts', 'pglite-prisma-adapter', 'only store knows the database'],
     ['src/ops/metrics.ts', '../app.js', 'only the root files know the root files'],
+    ['src/tracing/current-trace.ts', '../store/traced.js', 'store is not below tracing'],
+    ['src/tracing/current-trace.ts', '@opentelemetry/api', 'only ops/opentelemetry.ts knows OpenTelemetry'],
     ['src/app.ts', '../test/support/service.js', 'it lies outside src'],
     ['src/core/rotation.ts', '../../test/core/a-session.js', 'it lies outside src'],
     ['src/shared.ts', './core/session.js', 'it lies in no folder'],

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { readIssuerAnswer, type Redeemed } from '../core/issuer-answer.js';
 import { Unavailable } from '../core/unavailable.js';
+import { inSpan, kindOf, traceHeaders, type Attributes, type Span } from '../tracing/current-trace.js';
 import { Clock } from './clock.js';
 import { OnceAMinute } from './once-a-minute.js';
 
@@ -33,23 +34,29 @@ export class LegacyIssuer {
     const { endpoint, clientId, clientSecret, mapping } = this.config.legacy.issuer!;
     const basic = clientSecret === undefined ? undefined : `${encode(clientId)}:${encode(clientSecret)}`;
     const body = { grant_type: 'refresh_token', refresh_token: refreshToken, client_id: clientId };
-    let status: number;
-    let answer: unknown;
-    try {
+    const ask = async (span?: Span): Promise<{ status: number; answer: unknown }> => {
       const response = await fetch(endpoint, {
         method: 'POST',
         body: new URLSearchParams(body),
         headers: {
           accept: 'application/json',
+          ...traceHeaders(),
           ...(basic !== undefined && { authorization: `Basic ${Buffer.from(basic).toString('base64')}` }),
         },
         redirect: 'error',
         signal: AbortSignal.timeout(ANSWER_WITHIN),
       });
-      ({ status } = response);
-      answer = JSON.parse(await textOf(response));
+      const { status } = response;
+      span?.set({ 'http.response.status_code': status });
+      if (status >= 400) span?.fail(String(status));
+      return { status, answer: JSON.parse(await textOf(response)) as unknown };
+    };
+    let status: number;
+    let answer: unknown;
+    try {
+      ({ status, answer } = await inSpan('POST', 'client', aboutRequest(endpoint), ask));
     } catch (error) {
-      throw this.unavailable(`no answer, or none that is JSON (${nameOf(error)})`);
+      throw this.unavailable(`no answer, or none that is JSON (${kindOf(error)})`);
     }
     if (status === 200) {
       const redeemed = readIssuerAnswer(answer, mapping);
@@ -76,6 +83,16 @@ export class LegacyIssuer {
   }
 }
 
+/** What a span says of a request to it. Neither path nor query: these may be anything. */
+function aboutRequest(endpoint: string): Attributes {
+  const { protocol, hostname, port } = new URL(endpoint);
+  return {
+    'http.request.method': 'POST',
+    'server.address': hostname,
+    'server.port': Number(port || (protocol === 'https:' ? 443 : 80)),
+  };
+}
+
 /** As RFC 6749 section 2.3.1 has it for the two halves. */
 function encode(text: string): string {
   return new URLSearchParams({ x: text }).toString().slice('x='.length);
@@ -90,10 +107,4 @@ async function textOf(response: Response): Promise<string> {
     parts.push(part);
   }
   return Buffer.concat(parts).toString('utf8');
-}
-
-/** The kind of an error, and of its cause; never its message, which may quote what was sent. */
-function nameOf(error: unknown): string {
-  const { name, cause } = error as Error & { cause?: { code?: unknown } };
-  return typeof cause?.code === 'string' ? cause.code : name;
 }

@@ -12,6 +12,7 @@ import {
 import type { Answered, Snapshot } from '../core/session.js';
 import { AccessTokenSigner, jwtSigner } from '../keys/access-token-signer.js';
 import type { NewSession } from '../store/session-registry.js';
+import { currentSpan } from '../tracing/current-trace.js';
 import { AuthMetrics } from './auth-metrics.js';
 import { RefreshTokens } from './refresh-tokens.js';
 
@@ -86,7 +87,9 @@ export class LiveMint extends TokenMint {
 
   protected override accessToken(claims: AccessTokenClaims): string {
     const since = performance.now();
+    const span = currentSpan()?.start('sign access token', 'internal');
     const token = this.signer.sign(claims);
+    span?.end();
     this.metrics.signed((performance.now() - since) / 1_000);
     return token;
   }

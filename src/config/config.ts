@@ -70,6 +70,8 @@ export interface Config {
   readonly logFormat: 'auto' | 'json' | 'pretty';
   /** How the log names subjects: as they are, by a keyed hash, or not at all. */
   readonly logSubjects: 'plain' | 'hashed' | 'off';
+  /** Whether traces are recorded, and exported. */
+  readonly tracing: boolean;
   /** A line for each variable of the environment that is probably a setting whose name is misspelt. */
   readonly misspelt: readonly string[];
 }

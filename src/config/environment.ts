@@ -9,6 +9,7 @@ import { readRefreshTokenKeys, readServiceKeys } from './secrets.js';
 import { Settings, type SettingRead } from './settings.js';
 import { readSigning } from './signing.js';
 import { isPlainPath, splitOnce } from './text.js';
+import { readTracing } from './tracing.js';
 
 /** The environment does not make a configuration. The message has a line for every mistake. */
 export class ConfigError extends Error {
@@ -117,6 +118,7 @@ function configOf(
     },
     logSubjects: settings.choice('LOG_SUBJECTS', 'plain', ['plain', 'hashed', 'off']),
     ...logOf(settings),
+    tracing: readTracing(settings),
     misspelt: settings.misspelt(),
   };
 }

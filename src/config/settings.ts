@@ -112,7 +112,9 @@ export class Settings {
   misspelt(): string[] {
     const names = [...this.asked.keys()];
     return Object.keys(this.environment).flatMap((given) => {
-      const meant = this.asked.has(given) ? undefined : misspeltName(given, names);
+      // OpenTelemetry has many more than are asked for, with names that are much alike.
+      const known = this.asked.has(given) || given.startsWith('OTEL_');
+      const meant = known ? undefined : misspeltName(given, names);
       return meant === undefined ? [] : [`${given} is no setting; did you mean ${meant}?`];
     });
   }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger } from 'fastify';
+import type { LoggedTrace } from '../tracing/trace-context.js';
 import { failAwaitedBody } from './awaited-body.js';
 import { readAddress } from './client-address.js';
 import { RefusalException, type HttpRefusalReason } from './errors/http-refusal.js';
@@ -85,6 +86,16 @@ export function logUnread(
   status: number,
   address: string | undefined,
   contract: string | undefined,
+  trace?: LoggedTrace,
 ): void {
-  log.info({ msg: 'request', requestId, path: '(unread)', status, address, contract, outcome: 'refused' });
+  log.info({
+    msg: 'request',
+    requestId,
+    ...trace,
+    path: '(unread)',
+    status,
+    address,
+    contract,
+    outcome: 'refused',
+  });
 }

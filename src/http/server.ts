@@ -3,6 +3,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { LogController, type FastifyBaseLogger, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../config/config.js';
+import { idsOf, readTraceContext } from '../tracing/trace-context.js';
 import { noteHeaders } from './awaited-body.js';
 import { readBodies } from './body-parsers.js';
 import { answerBrokenRequest, logUnread, type BrokenRequest } from './broken-request.js';
@@ -51,7 +52,8 @@ export function httpServer(config: Config, log: FastifyBaseLogger, apis: Mounted
       const { errors, contract } = apis.at(request.url);
       mark(request, reply);
       void reply.send(replyError(request, reply, errors, { reason: 'invalid_request', flaws }));
-      logUnread(log, request.id, reply.statusCode, readAddress(request.ip), contract);
+      const trace = idsOf(readTraceContext(request.headers));
+      logUnread(log, request.id, reply.statusCode, readAddress(request.ip), contract, trace);
     },
     clientErrorHandler: (error, socket) =>
       answerBrokenRequest(error as unknown as BrokenRequest, socket, apis, log),

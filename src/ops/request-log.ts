@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { clientAddress } from '../http/client-address.js';
 import { isSuspicious, recordOf, type RequestRecord } from '../http/request-record.js';
 import type { Metrics } from './metrics.js';
+import { isRoutine, type RequestTraces } from './request-traces.js';
 import type { SubjectName } from './subject-names.js';
 
 /** What is logged as the status of an answer that nobody waited for, as nginx has it. */
@@ -10,13 +11,14 @@ const GONE = 499;
 const MAX_AGENT_CHARS = 120;
 
 /**
- * Writes one line for each request when its answer has been delivered, or cannot be any more, and counts it. The path
+ * Writes one line for each request when its answer has been delivered, or cannot be any more, counts it and ends its span. The path
  * is the route's pattern: what a client put into a path or a query by mistake is not repeated.
  */
 export function logRequests(
   server: FastifyInstance,
   log: Logger,
   metrics: Metrics,
+  traces: RequestTraces,
   nameOf: SubjectName,
 ): void {
   const write = (request: FastifyRequest, reply: FastifyReply, status: number): void => {
@@ -24,6 +26,7 @@ export function logRequests(
     const line = {
       msg: 'request',
       requestId: request.id,
+      ...traces.finish(request, reply, status),
       method: request.method,
       path: request.routeOptions.url ?? '(unknown)',
       status,
@@ -57,7 +60,7 @@ export function logRequests(
 
 function levelFor(status: number, record: RequestRecord, path: string): 'warn' | 'info' | 'debug' {
   if (status >= 500 || isSuspicious(record)) return 'warn';
-  return path.startsWith('/health') || path.startsWith('/docs') || path === '/metrics' ? 'debug' : 'info';
+  return isRoutine(path) ? 'debug' : 'info';
 }
 
 /** Names the program well enough to tell a thief's from the owner's; what a client writes is its own to make long. */

@@ -1,4 +1,13 @@
-import { Global, Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import {
+  Global,
+  Inject,
+  Module,
+  type InjectionToken,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
 import type { Config } from '../config/config.js';
 import { CONFIG } from '../config/config.module.js';
 import { isWorker } from '../workers/ask-primary.js';
@@ -24,6 +33,7 @@ import { SessionRegistry } from './session-registry.js';
 import { SessionStore } from './session-store.js';
 import { SigningKeyStore } from './signing-key-store.js';
 import { StoreMetrics } from './store-metrics.js';
+import { traced } from './traced.js';
 import { UsedJtis } from './used-jtis.js';
 import { prepareSchema } from './database/schema-check.js';
 
@@ -40,36 +50,35 @@ import { prepareSchema } from './database/schema-check.js';
     {
       provide: SessionStore,
       inject: [Database, CONFIG, StoreMetrics],
-      useFactory: (database: Database, { batchSize }: Config, metrics: StoreMetrics) =>
-        new PrismaSessionStore(database, batchSize, metrics),
+      useFactory: (database: Database, config: Config, metrics: StoreMetrics) =>
+        traced(config, new PrismaSessionStore(database, config.batchSize, metrics), 'sessions'),
     },
     PrismaBulkRevocations,
     { provide: BulkRevocations, useExisting: PrismaBulkRevocations },
     {
       provide: SessionRegistry,
       inject: [Database, PrismaBulkRevocations, CONFIG, StoreMetrics],
-      useFactory: (
-        database: Database,
-        bulk: PrismaBulkRevocations,
-        { batchSize }: Config,
-        metrics: StoreMetrics,
-      ) => new PrismaSessionRegistry(database, bulk, batchSize, metrics),
+      useFactory: (database: Database, bulk: PrismaBulkRevocations, config: Config, metrics: StoreMetrics) =>
+        traced(config, new PrismaSessionRegistry(database, bulk, config.batchSize, metrics), 'sessions'),
     },
-    { provide: SessionHistory, useClass: PrismaSessionHistory },
+    ...tracedPort(SessionHistory, PrismaSessionHistory, 'session_events'),
     { provide: SigningKeyStore, useClass: PrismaSigningKeyStore },
-    { provide: ClientStore, useClass: PrismaClientStore },
-    { provide: UsedJtis, useClass: PrismaUsedJtis },
-    { provide: LegacyTokens, useClass: PrismaLegacyTokens },
+    ...tracedPort(ClientStore, PrismaClientStore, 'clients'),
+    ...tracedPort(UsedJtis, PrismaUsedJtis, 'used_jtis'),
+    ...tracedPort(LegacyTokens, PrismaLegacyTokens, 'legacy_tokens'),
     {
       provide: SessionImport,
-      inject: [Database],
-      useFactory: (database: Database) => new PrismaSessionImport(database),
+      inject: [Database, CONFIG],
+      useFactory: (database: Database, config: Config) =>
+        traced(config, new PrismaSessionImport(database), 'sessions'),
     },
     {
       provide: RateCounts,
       inject: [Database, CONFIG],
-      useFactory: (database: Database, { rateLimits }: Config) =>
-        isWorker && rateLimits.store === 'memory' ? new PrimaryRateCounts() : new PrismaRateCounts(database),
+      useFactory: (database: Database, config: Config) =>
+        isWorker && config.rateLimits.store === 'memory'
+          ? traced<RateCounts>(config, new PrimaryRateCounts(), 'rate_counts', 'internal')
+          : traced<RateCounts>(config, new PrismaRateCounts(database), 'rate_counts'),
     },
   ],
   exports: [
@@ -99,4 +108,10 @@ export class StoreModule implements OnModuleInit, OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.database.close();
   }
+}
+
+/** `useClass`, and the port that it keeps, traced. */
+function tracedPort(provide: InjectionToken, useClass: Type<object>, table: string): Provider[] {
+  const useFactory = (port: object, config: Config): object => traced(config, port, table);
+  return [useClass, { provide, inject: [useClass, CONFIG], useFactory }];
 }

@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import type { Import, Source } from './source.ts';
 
 /** From the ground up: a folder may import from those before it. */
-const LAYERS = ['core', 'config', 'workers', 'metrics', 'store', 'keys', 'auth', 'http'];
+const LAYERS = ['core', 'config', 'workers', 'metrics', 'tracing', 'store', 'keys', 'auth', 'http'];
 /** The top layer: these do not know one another. */
 const NEIGHBOURS = ['clients', 'contracts', 'sessions', 'ops', 'docs'];
 /** They join everything, so they may import anything. */
@@ -20,6 +20,9 @@ const ROOTS = [
 ];
 /** What only the store may know. */
 const DATABASE_PACKAGES = /^(@prisma\/|@electric-sql\/|pg(-.*)?$|pglite-prisma-adapter$|prisma(\/|$))/;
+/** And what is loaded only where traces are recorded. */
+const TRACING_PACKAGES = '@opentelemetry/';
+const TRACING_FILE = 'src/ops/opentelemetry.ts';
 
 /** What breaks the direction of the layers: a sentence each. */
 export function violations(sources: readonly Source[]): string[] {
@@ -41,6 +44,8 @@ function violation(path: string, { from, typeOnly }: Import): string | undefined
   if (target === undefined) {
     if (folder === 'core' && from !== 'node:crypto') return 'core imports node:crypto and itself';
     if (folder !== 'store' && DATABASE_PACKAGES.test(from)) return 'only store knows the database';
+    if (path !== TRACING_FILE && from.startsWith(TRACING_PACKAGES))
+      return 'only ops/opentelemetry.ts knows OpenTelemetry';
     return undefined;
   }
   const [targetFolder, ...targetRest] = target.split('/').slice(1) as [string, ...string[]];

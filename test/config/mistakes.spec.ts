@@ -95,6 +95,15 @@ describe('each message says what to mend:', () => {
       { LOG_LEVEL: 'loud' },
       /^LOG_LEVEL: "loud" is not one of fatal, error, warn, info, debug, trace, silent$/,
     ],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' }, /^OTEL_EXPORTER_OTLP_ENDPOINT: is not an http/],
+    [{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'x' }, /^OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: is not an http/],
+    [
+      { OTEL_TRACES_SAMPLER: 'Always_On' },
+      /^OTEL_TRACES_SAMPLER: "Always_On" is not one of parentbased_always_on, /,
+    ],
+    [{ OTEL_TRACES_SAMPLER_ARG: '10%' }, 'OTEL_TRACES_SAMPLER_ARG: "10%" is not a number from 0 to 1'],
+    [{ OTEL_TRACES_SAMPLER_ARG: '2' }, 'OTEL_TRACES_SAMPLER_ARG: "2" is not a number from 0 to 1'],
+    [{ OTEL_SDK_DISABLED: 'yes' }, 'OTEL_SDK_DISABLED: "yes" is not one of true, false'],
     [{ RATE_LIMIT_PER_SESSION: '1e3' }, /^RATE_LIMIT_PER_SESSION: "1e3" is not a whole number from 0/],
   ])('%j', (wrong, said) => {
     expect(mistakesOf(wrong)).toEqual([
@@ -169,6 +178,7 @@ test('what other programs read is nobody’s mistake', () => {
     'DATABASE_URL_TEST',
     'NODE_OPTIONS',
     'NODE_EXTRA_CA_CERTS',
+    'OTEL_EXPORTER_OTLP_LOGS_ENDPOINT',
   ];
   const kubernetes = ['RATCHET_PORT', 'RATCHET_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT'];
   const environment = Object.fromEntries([...others, ...kubernetes].map((name) => [name, 'x']));

@@ -1,5 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** What an issuer does to whoever asks: as it should, or as told. */
@@ -15,7 +21,8 @@ export class AnIssuer {
   asked = 0;
   redeemed = 0;
   /** What it was last asked with. */
-  last: { form: URLSearchParams; authorization: string | undefined } | undefined;
+  last:
+    { form: URLSearchParams; authorization: string | undefined; headers: IncomingHttpHeaders } | undefined;
   private readonly live = new Map<string, object>();
   private readonly waiting: (() => void)[] = [];
   private server: Server | undefined;
@@ -50,7 +57,8 @@ export class AnIssuer {
     let body = '';
     for await (const chunk of request) body += String(chunk);
     this.asked++;
-    this.last = { form: new URLSearchParams(body), authorization: request.headers.authorization };
+    const { headers } = request;
+    this.last = { form: new URLSearchParams(body), authorization: headers.authorization, headers };
     if (this.mood === 'slow') await new Promise<void>((go) => this.waiting.push(go));
     if (typeof this.mood === 'function') {
       this.mood(response);

@@ -1,6 +1,7 @@
 import { Unavailable } from '../../core/unavailable.js';
 import { ANSWER_WITHIN } from '../database/database.js';
 import type { Sent } from '../store-metrics.js';
+import { currentSpan } from '../../tracing/current-trace.js';
 
 /** How many statements of their own may be in flight where none are shared. */
 const SLOTS_UNSHARED = 8;
@@ -25,6 +26,8 @@ export function sharedBy(size: number): BatchLimits {
 }
 
 interface Caller<Result> {
+  /** Undefined where the caller's trace is not recorded. */
+  readonly sent: Sent | undefined;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: Error) => void;
 }
@@ -78,6 +81,7 @@ export class Batch<Item, Result> {
         reject(new Unavailable('database', 'no answer in time'));
       }, this.limits.within);
       const caller: Caller<Result> = {
+        sent: tellSpan(),
         resolve: (result) => {
           clearTimeout(late);
           resolve(result);
@@ -116,6 +120,7 @@ export class Batch<Item, Result> {
 
   private async answer(entries: readonly Entry<Item, Result>[]): Promise<void> {
     this.sent?.(entries.length);
+    for (const { callers } of entries) for (const { sent } of callers) sent?.(entries.length);
     try {
       const results = await this.work(entries.map(({ item }) => item));
       entries.forEach(({ callers }, at) => callers.forEach(({ resolve }) => resolve(results[at]!)));
@@ -125,6 +130,18 @@ export class Batch<Item, Result> {
       else for (const entry of entries) await this.answer([entry]);
     }
   }
+}
+
+/** Lets the span that is being worked for say how many share its statement, and how long that was waited for. */
+function tellSpan(): Sent | undefined {
+  const span = currentSpan();
+  if (!span) return undefined;
+  const since = performance.now();
+  return (entries) =>
+    span.set({
+      'ratchet.statement.entries': entries,
+      'ratchet.statement.queue_ms': Math.round((performance.now() - since) * 1_000) / 1_000,
+    });
 }
 
 /** Of what a statement gave, the item of each key, in the order of the keys; undefined where there is none. */
