@@ -102,6 +102,10 @@ const NOTES = {
     NEST_AUTH_TOKEN_TYPE: {
       note: 'where the contract `nest-auth` puts tokens. Not set, each request chooses',
     },
+    CONSOLE: {
+      otherwise: '`on`, in production `off`',
+      note: '`on` serves [the console](support.md#the-console) for support at `/console`',
+    },
     DOCS: { note: '`off` hides `/docs`, and the page at `/`, which names the version' },
   },
   'Moving in': {

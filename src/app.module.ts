@@ -6,6 +6,7 @@ import type { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Mount } from './contracts/contract.js';
 import { ContractsModule } from './contracts/contracts.module.js';
+import type { MountedApis } from './http/mounted-apis.js';
 import { RefusalFilter } from './http/errors/refusal.filter.js';
 import { DtoValidation } from './http/validation/dto-validation.js';
 import { KeysModule } from './keys/keys.module.js';
@@ -17,7 +18,7 @@ import { StoreModule } from './store/store.module.js';
 /** The whole service. */
 @Module({})
 export class AppModule {
-  static for(config: Config, mounts: readonly Mount[]): DynamicModule {
+  static for(config: Config, mounts: readonly Mount[], apis: MountedApis): DynamicModule {
     return {
       module: AppModule,
       imports: [
@@ -26,7 +27,7 @@ export class AppModule {
         StoreModule,
         KeysModule,
         AuthModule,
-        ContractsModule.for(mounts),
+        ContractsModule.for(mounts, apis),
         SessionsModule,
         ClientsModule,
         OpsModule,

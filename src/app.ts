@@ -15,6 +15,7 @@ import { Metrics } from './ops/metrics.js';
 import { logRequests } from './ops/request-log.js';
 import { RequestTraces } from './ops/request-traces.js';
 import { warnOfUntrustedProxies } from './ops/untrusted-proxy.js';
+import { CONSOLE_API } from './sessions/console/console-api.js';
 import { subjectName } from './ops/subject-names.js';
 
 /** The service, wired but not started, and its OpenAPI documents. */
@@ -34,13 +35,18 @@ export interface App {
 export async function createApp(config: Config, contracts = CONTRACTS): Promise<App> {
   const mounts = mountContracts(config, contracts);
   const log = openLog(config);
-  const adapter = httpServer(config, log, new MountedApis(mounts));
-  const nest = await NestFactory.create<NestFastifyApplication>(AppModule.for(config, mounts), adapter, {
-    logger: new NestLog(log),
-    abortOnError: false,
-    // The server has its own.
-    bodyParser: false,
-  });
+  const apis = new MountedApis(config.console ? [...mounts, CONSOLE_API] : mounts);
+  const adapter = httpServer(config, log, apis);
+  const nest = await NestFactory.create<NestFastifyApplication>(
+    AppModule.for(config, mounts, apis),
+    adapter,
+    {
+      logger: new NestLog(log),
+      abortOnError: false,
+      // The server has its own.
+      bodyParser: false,
+    },
+  );
   guardOrigins(nest, config, {
     cookies: mounts.flatMap(({ cookie, legacyCookies }) => [...(cookie ? [cookie] : []), ...legacyCookies]),
     headers: mounts.flatMap((mount) => mount.definition.headers ?? []),

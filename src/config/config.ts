@@ -42,6 +42,8 @@ export interface Config {
   readonly legacy: LegacyConfig;
   /** What each contract has read of settings of its own, by its name. */
   readonly contractSettings: Readonly<Record<string, unknown>>;
+  /** Whether /console is served. */
+  readonly console: boolean;
   /** Whether /docs is served. */
   readonly docs: boolean;
   /** Which dry runs there are: of every token, of the documented sample tokens alone, or none. */

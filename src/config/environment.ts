@@ -102,6 +102,7 @@ function configOf(
     cookie: readCookie(settings, issuer),
     legacy: readLegacy(settings),
     contractSettings: Object.fromEntries(known.map((each) => [each.name, each.settings?.(settings)])),
+    console: (settings.choice('CONSOLE', '', ['', 'on', 'off']) || (production ? 'off' : 'on')) === 'on',
     docs: settings.choice('DOCS', 'on', ['on', 'off']) === 'on',
     dryRun: settings.choice('DRY_RUN', 'on', ['on', 'samples', 'off']),
     trustProxy: readTrustProxy(settings),

@@ -10,14 +10,14 @@ export const MOUNTS = Symbol('MOUNTS');
 @Global()
 @Module({})
 export class ContractsModule {
-  static for(mounts: readonly Mount[]): DynamicModule {
+  static for(mounts: readonly Mount[], apis: MountedApis): DynamicModule {
     return {
       module: ContractsModule,
       controllers: mounts.flatMap(controllersOf),
       providers: [
         ...mounts.flatMap((mount) => mount.definition.providers ?? []),
         { provide: MOUNTS, useValue: mounts },
-        { provide: MountedApis, useValue: new MountedApis(mounts) },
+        { provide: MountedApis, useValue: apis },
       ],
       exports: [MOUNTS, MountedApis],
     };

@@ -62,9 +62,10 @@ export function answerBrokenRequest(
   const { errors, contract } = apis.at(path);
   const reply = errors({ reason, flaws }, requestId);
   const status = reason === 'payload_too_large' ? 431 : reply.status;
-  const body = JSON.stringify(reply.body);
+  const { body: said, headers: { 'content-type': type = 'application/json; charset=utf-8' } = {} } = reply;
+  const body = typeof said === 'string' ? said : JSON.stringify(said);
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: ${type}\r\n` +
       `X-Request-Id: ${requestId}\r\nCache-Control: no-store\r\n${SECURITY_LINES}Connection: close\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );

@@ -98,5 +98,5 @@ export class RequestTraces {
 
 /** Whether a route is asked every so often by machines, or is of the documentation: none whose requests are of interest. */
 export function isRoutine(path = ''): boolean {
-  return path.startsWith('/health') || path.startsWith('/docs') || path === '/metrics';
+  return /^\/(health|docs|metrics$|console\/(live|style))/.test(path);
 }

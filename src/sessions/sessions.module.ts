@@ -3,6 +3,9 @@ import type { Mount } from '../contracts/contract.js';
 import { MOUNTS } from '../contracts/contracts.module.js';
 import { ClientBounds } from './client-bounds.js';
 import { ContractExtras } from './contract-extras.js';
+import { ConsoleSessions } from './console/console-session.js';
+import { ConsoleController } from './console/console.controller.js';
+import { LivePicture } from './console/live-picture.js';
 import { DevicesController } from './devices/devices.controller.js';
 import { HistoryController } from './history/history.controller.js';
 import { HistoryService } from './history/history.service.js';
@@ -12,10 +15,12 @@ import { SessionsService } from './sessions.service.js';
 
 /** The sessions API. */
 @Module({
-  controllers: [SessionsController, HistoryController, DevicesController],
+  controllers: [SessionsController, HistoryController, DevicesController, ConsoleController],
   providers: [
     SessionsService,
     HistoryService,
+    ConsoleSessions,
+    LivePicture,
     SessionOpening,
     ClientBounds,
     {

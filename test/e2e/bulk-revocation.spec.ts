@@ -195,6 +195,9 @@ describe('more sessions than one statement can end', () => {
     expect(await inspected.json()).toEqual({
       outcome: 'refused',
       reason: 'revoked',
+      text: expect.stringMatching(
+        /^Its session was ended at .* \(service\); its history says more\.$/,
+      ) as string,
       session: read,
       tokens: [{ generation: 0, outcome: 'refused' }],
     });
