@@ -24,9 +24,11 @@ const EVERYTHING = {
     RATE_LIMIT_PER_ADDRESS: 100_000_000,
     CONTRACTS: 'plec,oauth',
     DOCS: 'off',
+    OTEL_TRACES_SAMPLER_ARG: 0.5,
   },
   secret: {
     name: 'ratchet',
+    env: ['OTEL_EXPORTER_OTLP_HEADERS'],
     keys: ['DATABASE_URL', 'REFRESH_TOKEN_KEYS', 'SERVICE_KEYS', 'ACCESS_TOKEN_SECRET'],
   },
   autoscaling: { enabled: true },
@@ -121,7 +123,7 @@ for (const [name, values] of Object.entries({ LEAST, EVERYTHING }))
   test(`what it renders with ${name} is what the API server knows, and nothing besides`, async () => {
     const objects = await render(values);
     if (values === EVERYTHING)
-      assert.deepEqual(objects.map(({ kind }) => kind).sort(), Object.keys(TYPES).sort());
+      assert.deepEqual(new Set(objects.map(({ kind }) => kind)), new Set(Object.keys(TYPES)));
     for (const object of objects) {
       const { [object.kind]: Model } = await import(`${TYPES[object.kind]}/${object.kind}.js`).catch(
         () => import(TYPES[object.kind]),
@@ -207,6 +209,63 @@ test('the service reads the environment of a pod, with the secrets where they ar
   assert.deepEqual(unknown, []);
 });
 
+test('the pods come and go as the service does', async () => {
+  const objects = await render(EVERYTHING);
+  const { strategy, template } = deploymentOf(objects).spec;
+  assert.deepEqual(strategy.rollingUpdate, { maxUnavailable: 0, maxSurge: 1 });
+  const [{ startupProbe, livenessProbe, readinessProbe }] = template.spec.containers;
+  const routes = await readFile('src/ops/health.controller.ts', 'utf8');
+  for (const [probe, route] of [
+    [startupProbe, 'live'],
+    [livenessProbe, 'live'],
+    [readinessProbe, 'ready'],
+  ]) {
+    assert.deepEqual(probe.httpGet, { path: `/health/${route}`, port: 'http' });
+    assert.match(routes, new RegExp(`@Get\\('${route}'\\)`));
+  }
+  const monitor = objects.find(({ kind }) => kind === 'ServiceMonitor');
+  assert.equal(monitor.spec.endpoints[0].path, '/metrics');
+  const policies = objects.filter(({ kind }) => kind === 'NetworkPolicy');
+  assert.equal(policies.length, 2);
+  for (const { spec } of policies)
+    assert.deepEqual(
+      spec.egress.slice(0, 2).flatMap(({ ports }) => ports.map(({ port }) => port)),
+      [53, 53, 6432],
+    );
+});
+
+test('a secret is never among the values of the environment', async () => {
+  const [{ env }] = deploymentOf(await render(EVERYTHING)).spec.template.spec.containers;
+  const headers = env.find(({ name }) => name === 'OTEL_EXPORTER_OTLP_HEADERS');
+  assert.deepEqual(headers.valueFrom.secretKeyRef, { name: 'ratchet', key: headers.name });
+  const settings = await readFile('src/config/settings.ts', 'utf8');
+  const secrets = /const SECRETS = \[(.*?)\]/s.exec(settings)[1].match(/[A-Z_]{4,}/g);
+  assert.ok(secrets.length > 8);
+  for (const name of [...secrets, headers.name, 'DATABASE_URL_FILE', 'HOST']) {
+    const { status, stderr } = await run(
+      { ...LEAST, settings: { ...SETTINGS, [name]: 'x' } },
+      'template',
+      'ratchet',
+    );
+    assert.notEqual(status, 0, name);
+    assert.match(stderr, new RegExp(`settings.${name}: is (a secret|the chart's own)`));
+  }
+});
+
+test('an image may be named by its digest, and a migration may go round PgBouncer', async () => {
+  const digest = `sha256:${'a'.repeat(64)}`;
+  const objects = await render({
+    ...LEAST,
+    image: { repository: 'r', digest },
+    migration: { databaseUrlKey: 'MIGRATION_URL' },
+  });
+  const [pod, job] = podsOf(objects);
+  assert.equal(pod.containers[0].image, `r@${digest}`);
+  assert.deepEqual(job.volumes[0].secret.items, [{ key: 'MIGRATION_URL', path: 'DATABASE_URL' }]);
+  for (const { metadata } of objects)
+    for (const value of Object.values(metadata.labels)) assert.match(value, /^[\w.-]{1,63}$/);
+});
+
 test('a pod has the time that the service takes to end', async () => {
   const { spec } = deploymentOf(await render({ ...LEAST, preStopSeconds: 30 })).spec.template;
   const seconds = (
@@ -227,7 +286,7 @@ test('the selectors of all select the pods of the service, and not those that mi
     (kind) => objects.find((object) => object.kind === kind).spec.template.metadata.labels,
   );
   const selectors = objects.flatMap(
-    ({ kind, spec }) =>
+    ({ kind, metadata, spec }) =>
       ({
         Service: [spec?.selector],
         Deployment: [
@@ -235,7 +294,7 @@ test('the selectors of all select the pods of the service, and not those that mi
           spec?.template?.spec?.topologySpreadConstraints?.[0].labelSelector.matchLabels,
         ],
         PodDisruptionBudget: [spec?.selector?.matchLabels],
-        NetworkPolicy: [spec?.podSelector?.matchLabels],
+        NetworkPolicy: metadata.annotations ? [] : [spec?.podSelector?.matchLabels],
       })[kind] ?? [],
   );
   assert.equal(selectors.length, 5);
@@ -264,7 +323,10 @@ test('a changed setting rolls the pods', async () => {
 
 test('the schema is migrated before the pods of a release', async () => {
   const job = (await render(LEAST)).find(({ kind }) => kind === 'Job');
-  assert.equal(job.metadata.annotations['helm.sh/hook'], 'pre-install,pre-upgrade');
+  assert.deepEqual(job.metadata.annotations, {
+    'helm.sh/hook': 'pre-install,pre-upgrade',
+    'helm.sh/hook-delete-policy': 'before-hook-creation,hook-succeeded',
+  });
   assert.deepEqual(job.spec.template.spec.containers[0].command, ['node', 'dist/migrate.js']);
   assert.equal(
     (await render({ ...LEAST, migration: { enabled: false } })).some(({ kind }) => kind === 'Job'),
@@ -282,7 +344,10 @@ const WRONG = {
     { ...LEAST, settings: { ...SETTINGS, ISSUER: 'http://a.example' } },
     /\/settings\/ISSUER/,
   ],
-  'a secret among the settings': [{ ...LEAST, settings: { ...SETTINGS, SERVICE_KEYS: 'a:b' } }, /\/settings/],
+  'a secret among the settings': [
+    { ...LEAST, settings: { ...SETTINGS, SERVICE_KEYS: 'a:b' } },
+    /settings\.SERVICE_KEYS: is a secret: put it into the Secret, and its name into secret\.keys/,
+  ],
   'a boolean, as YAML reads off': [{ ...LEAST, settings: { ...SETTINGS, DOCS: false } }, /\/settings\/DOCS/],
   'a misspelt value': [{ ...LEAST, replicas: 3 }, /replicas/],
   'a secret without its database': [
@@ -290,6 +355,15 @@ const WRONG = {
     /\/secret\/keys/,
   ],
   'a route to no gateway': [{ ...LEAST, httpRoute: { enabled: true } }, /httpRoute\.parentRefs: the gateway/],
+  'fewer pods at most than at least': [
+    { ...LEAST, autoscaling: { enabled: true, minReplicas: 9 } },
+    /autoscaling\.minReplicas: must not be more/,
+  ],
+  'an interval that is none': [{ ...LEAST, serviceMonitor: { interval: 'abc' } }, /interval/],
+  'a label that selects': [
+    { ...LEAST, podLabels: { 'app.kubernetes.io/name': 'x' } },
+    /app\.kubernetes\.io\/name/,
+  ],
   'an ingress of no host': [{ ...LEAST, ingress: { enabled: true } }, /ingress\.host: the host of ISSUER/],
 };
 for (const [what, [values, sentence]] of Object.entries(WRONG))
