@@ -57,7 +57,7 @@ class Primary {
     const since = performance.now();
     worker.once('exit', (code: number | null, signal: string | null) => {
       if (this.stopping) {
-        this.ended(code);
+        this.ended(code, signal);
         return;
       }
       const settled = performance.now() - since > SETTLED_AFTER;
@@ -81,8 +81,9 @@ class Primary {
     if (workers().length === 0) this.exit(0);
   }
 
-  private ended(code: number | null): void {
-    this.failed ||= code !== 0;
+  private ended(code: number | null, signal: string | null): void {
+    // By that one it ends only before it has begun, when nothing of it was left unanswered.
+    this.failed ||= code !== 0 && signal !== 'SIGTERM';
     if (workers().length === 0) this.exit(this.failed ? 1 : 0);
   }
 

@@ -150,6 +150,16 @@ describe('the workers of a service', () => {
 
   afterAll(() => database.drop());
 
+  test('end with 0 as well where some have not begun', async () => {
+    // The others are forked when the first one listens, which is when this returns.
+    const service = await spawnService({
+      ...{ DATABASE_URL: database.url, WORKERS: '4', PORT: String(await freePort()) },
+    });
+    const exit = once(service.process!, 'exit');
+    service.process!.kill('SIGTERM');
+    expect(await exit).toEqual([0, null]);
+  });
+
   test.each(['address', 'session'])('count the limit of one %s together', async (kind) => {
     const LIMIT = 10;
     const service = await spawnService({
