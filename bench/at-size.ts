@@ -70,8 +70,8 @@ export async function atSize(
       `p99 ${(during.p99 / before.p99).toFixed(2)} of what it was.\n` +
       tables
         .map(
-          ({ name, dead, vacuums }) =>
-            `${name}: autovacuum came ${vacuums} times, ${dead} dead rows are left.\n`,
+          ({ name, dead, vacuums, rows, bytes }) =>
+            `${name}: autovacuum came ${vacuums} times; ${rows} rows and ${dead} dead ones are left, ${bytes} bytes with indexes.\n`,
         )
         .join(''),
   );
@@ -82,7 +82,16 @@ interface Cleaning {
   readonly during: Figures;
   readonly deleted: number;
   readonly seconds: number;
-  readonly tables: readonly { readonly name: string; readonly dead: string; readonly vacuums: string }[];
+  readonly tables: readonly CleanedTable[];
+}
+
+/** A table after a clean-up, as PostgreSQL's statistics have it. */
+interface CleanedTable {
+  readonly name: string;
+  readonly dead: string;
+  readonly vacuums: string;
+  readonly rows: string;
+  readonly bytes: string;
 }
 
 /** Under load, until nothing is left that has expired: several replicas clean up, and take turns. */
@@ -119,8 +128,9 @@ async function whileCleaning(environment: BenchEnvironment, server: Server): Pro
       { warmUp: 1, count: walks },
       environment.databasePid,
     );
-    const tables = await environment.query<{ name: string; dead: string; vacuums: string }>(
-      `SELECT relname AS name, n_dead_tup AS dead, autovacuum_count AS vacuums FROM pg_stat_user_tables
+    const tables = await environment.query<CleanedTable>(
+      `SELECT relname AS name, n_dead_tup AS dead, autovacuum_count AS vacuums, n_live_tup AS rows,
+         pg_total_relation_size(relid) AS bytes FROM pg_stat_user_tables
        WHERE relname IN ('sessions', 'session_events') ORDER BY relname`,
     );
     return { during, deleted, seconds, tables };

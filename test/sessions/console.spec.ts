@@ -12,6 +12,8 @@ const KEYS = {
 };
 const HOSTILE = `<script>alert(1)</script>"'&`;
 
+type Headers = Record<string, string | undefined>;
+
 interface Answer {
   status: number;
   headers: Record<string, string | string[] | undefined>;
@@ -27,7 +29,7 @@ class Tab {
     return this.send('GET', path, headers);
   }
 
-  post(path: string, fields: Record<string, string>, headers: Record<string, string> = {}): Promise<Answer> {
+  post(path: string, fields: Record<string, string>, headers: Headers = {}): Promise<Answer> {
     const body = new URLSearchParams(fields).toString();
     const type = { 'content-type': 'application/x-www-form-urlencoded' };
     return this.send('POST', path, { 'sec-fetch-site': 'same-origin', ...type, ...headers }, body);
@@ -57,7 +59,9 @@ class Tab {
   ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const cookie = this.cookie && { cookie: this.cookie };
-      const sent = ask(this.url + path, { method, headers: { ...cookie, ...headers } }, (response) => {
+      const all: Headers = { ...cookie, ...headers };
+      const said = Object.entries(all).filter(([, value]) => value !== undefined);
+      const sent = ask(this.url + path, { method, headers: Object.fromEntries(said) }, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
         response.on('end', () => {
@@ -217,9 +221,13 @@ describe('the console', () => {
     const other = new Tab(service.url);
     await other.signIn(SETTINGS['SERVICE_KEYS']!.split(':')[1]);
     const othersForm = /name="form"\s+value="([^"]+)"/.exec((await other.go('/console')).text)![1]!;
-    const tries: [Record<string, string>, Record<string, string>][] = [
+    const tries: [Record<string, string>, Headers][] = [
       [{ form }, { 'sec-fetch-site': 'cross-site' }],
       [{ form }, { 'sec-fetch-site': 'same-site' }],
+      // An older browser says the one alone.
+      [{ form }, { 'sec-fetch-site': undefined, origin: 'https://evil.example' }],
+      [{ form }, { 'sec-fetch-site': undefined, origin: 'null' }],
+      [{ form }, { 'sec-fetch-site': undefined }],
       [{}, {}],
       [{ form: othersForm }, {}],
       [{ form: `${form}x` }, {}],
@@ -229,7 +237,8 @@ describe('the console', () => {
       expect([answer.status, answer.headers['content-type']]).toEqual([403, 'text/html; charset=utf-8']);
     }
     expect(await statusOf(session.id)).toBe('active');
-    expect((await tab.post('/console/end', { session: session.id, form })).status).toBe(303);
+    const own = { 'sec-fetch-site': undefined, origin: service.url };
+    expect((await tab.post('/console/end', { session: session.id, form }, own)).status).toBe(303);
     expect((await tab.post('/console/sign-out', {})).status).toBe(403);
   });
 

@@ -11,6 +11,8 @@ export const CONSOLE_HEADERS = {
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
   'cache-control': 'no-store',
   'cross-origin-opener-policy': 'same-origin',
+  // With none at all, a form would say that it came from nowhere, and an older browser says nothing else.
+  'referrer-policy': 'same-origin',
 } as const;
 
 const SENTENCES: Readonly<Partial<Record<HttpRefusalReason, string>>> = {
