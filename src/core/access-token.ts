@@ -27,6 +27,9 @@ export const RESERVED_CLAIMS: ReadonlySet<string> = new Set([
   ...['scope', 'auth_time', 'amr', 'acr', 'cnf', 'act'],
 ]);
 
+/** A session's own claims travel in every access token, and those in headers, which servers cut off at 8 to 16 KB. */
+export const MAX_CLAIMS_BYTES = 4096;
+
 /** The longest that an access token may live, in seconds: a day. The key ring keeps a retired key that long. */
 export const MAX_ACCESS_TOKEN_TTL = 86_400;
 

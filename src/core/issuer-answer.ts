@@ -1,3 +1,4 @@
+import { MAX_CLAIMS_BYTES } from './access-token.js';
 import { objectIn } from './legacy-jwt.js';
 import { isText } from './one-line.js';
 import { SCOPE } from './scope.js';
@@ -18,14 +19,11 @@ export interface Redeemed {
   readonly authTime: string | null;
 }
 
-/** Of claims together, as of those of POST /sessions: what would make them longer is left out. */
-const MOST_BYTES = 4096;
-
 /**
  * Reads the answer of a token endpoint (RFC 6749 section 5.1): the claims of its ID token, or else of its access token. No
  * signature is checked: they come from the issuer itself, over TLS (OpenID Connect Core section 3.1.3.7, point 6).
  *
- * @returns undefined if it names no subject
+ * @returns undefined if it names no subject; without the claims that would make them too long together
  */
 export function readIssuerAnswer(answer: unknown, mapping: ClaimsMapping): Redeemed | undefined {
   if (!isObject(answer)) return undefined;
@@ -42,7 +40,9 @@ export function readIssuerAnswer(answer: unknown, mapping: ClaimsMapping): Redee
   return {
     subject,
     scope: typeof scope === 'string' && SCOPE.test(scope) ? scope : null,
-    claims: Object.fromEntries(claims.filter((_, at) => lengthOf(claims.slice(0, at + 1)) <= MOST_BYTES)),
+    claims: Object.fromEntries(
+      claims.filter((_, at) => lengthOf(claims.slice(0, at + 1)) <= MAX_CLAIMS_BYTES),
+    ),
     // Until the year 9999, which a column and RFC 3339 end with.
     authTime:
       Number.isSafeInteger(authTime) && Number(authTime) >= 0 && Number(authTime) < 253_402_300_800

@@ -1,9 +1,6 @@
 import { registerDecorator } from 'class-validator';
-import { RESERVED_CLAIMS } from '../core/access-token.js';
+import { MAX_CLAIMS_BYTES, RESERVED_CLAIMS } from '../core/access-token.js';
 import { isStorable } from '../http/validation/storable.js';
-
-/** Claims travel in every access token, and those in headers, which servers cut off at 8 to 16 KB. */
-export const MAX_CLAIMS_BYTES = 4096;
 
 /** Validates that claims fit into a token and name none that the service sets itself. */
 export function AreSessionClaims(): PropertyDecorator {

@@ -16,8 +16,9 @@ import { IsSingleLine } from '../http/validation/single-line.js';
 import { IsTimestamp } from '../http/validation/timestamp.js';
 import { Sample } from '../http/validation/sample.js';
 import { LifetimesDto } from '../http/validation/lifetimes.dto.js';
+import { MAX_CLAIMS_BYTES } from '../core/access-token.js';
 import { SCOPE } from '../core/scope.js';
-import { AreSessionClaims, MAX_CLAIMS_BYTES } from './session-claims.js';
+import { AreSessionClaims } from './session-claims.js';
 import { SessionDto } from './sessions.dto.js';
 
 /** A session to be opened. */
