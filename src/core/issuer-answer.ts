@@ -1,5 +1,5 @@
 import { MAX_CLAIMS_BYTES } from './access-token.js';
-import { objectIn } from './legacy-jwt.js';
+import { objectIn } from './jwt-part.js';
 import { isText } from './one-line.js';
 import { SCOPE } from './scope.js';
 

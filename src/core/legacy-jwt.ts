@@ -1,6 +1,7 @@
 import { createHmac, verify, type KeyObject } from 'node:crypto';
 import { sameCharacters } from './same-characters.js';
 import type { KeyedReading } from './legacy-token.js';
+import { objectIn } from './jwt-part.js';
 
 /** What the refresh tokens of another system may be signed with (RFC 7518 section 3.1). */
 export const LEGACY_JWT_ALGORITHMS = ['HS256', 'HS384', 'HS512', 'RS256', 'ES256'] as const;
@@ -63,14 +64,4 @@ function isSigned(signed: string, signature: string, { algorithm, keys }: JwtLan
   if (bytes.toString('base64url') !== signature) return false;
   const data = Buffer.from(signed);
   return keys.some((key) => verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, bytes));
-}
-
-/** The object that a part of a JWT holds; undefined if it is none. */
-export function objectIn(part: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString());
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }
