@@ -5,8 +5,8 @@ import { useService } from '../support/use-service.ts';
 import { contracts, EVERY_CONTRACT } from './every-contract.ts';
 import { baseOf, type Json } from './as-published.ts';
 
-/** What is for operators and newcomers, and in no document. */
-const UNDOCUMENTED = /^\/($|(health\/(live|ready)|metrics|docs(\/.*|\*)?|docs-.*)$)/;
+/** What is for operators, support and newcomers, and in no document. */
+const UNDOCUMENTED = /^\/($|(health\/(live|ready)|metrics|console(\/.*)?|docs(\/.*|\*)?|docs-.*)$)/;
 
 describe('the routes of a service with every contract', () => {
   const { database, service } = useService({ CONTRACTS: EVERY_CONTRACT });
