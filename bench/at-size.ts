@@ -141,7 +141,7 @@ async function whileCleaning(environment: BenchEnvironment, server: Server): Pro
 
 async function expiredAreLeft(environment: BenchEnvironment): Promise<boolean> {
   const left = await environment.query(
-    `SELECT FROM sessions WHERE expires_at < now() - interval '1 day' LIMIT 1`,
+    `SELECT FROM sessions WHERE LEAST(expires_at, idle_expires_at) < now() - interval '1 day' LIMIT 1`,
   );
   return left.length > 0;
 }
