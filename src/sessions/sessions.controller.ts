@@ -1,29 +1,13 @@
-import {
-  applyDecorators,
-  Body,
-  Controller,
-  Delete,
-  Get,
-  HttpCode,
-  Param,
-  ParseUUIDPipe,
-  Patch,
-  Post,
-  Query,
-  Req,
-  UseGuards,
-} from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Patch, Post, Query, Req, UseGuards } from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiCreatedResponse,
   ApiNoContentResponse,
   ApiOkResponse,
   ApiOperation,
-  ApiParam,
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { SAMPLE_SESSION_ID } from '../auth/sample-tokens.js';
 import { ApiErrorDto } from '../http/errors/api-error.dto.js';
 import type { Snapshot } from '../core/session.js';
 import { BodyFailures, failsWith } from '../http/errors/fails-with.js';
@@ -37,7 +21,7 @@ import {
 } from '../http/service-key.guard.js';
 import { ForRole } from '../http/service-role.js';
 import { KnownMembersGuard } from '../http/validation/known-members.guard.js';
-import { noSession } from './no-session.js';
+import { noSession, OfSession, SessionId } from './session-id.js';
 import { cursorIn, viewSession, writeCursor } from './session-view.js';
 import { InspectDto, InspectionDto } from './inspection.dto.js';
 import { OpenedSessionDto, OpenSessionDto } from './session-opening.dto.js';
@@ -54,13 +38,6 @@ import {
 import { endedSession, SessionsService } from './sessions.service.js';
 
 const Fails = failsWith(ApiErrorDto);
-const SessionId = (): ParameterDecorator =>
-  Param('id', new ParseUUIDPipe({ exceptionFactory: () => noSession() }));
-const OfSession = (): MethodDecorator =>
-  applyDecorators(
-    ApiParam({ name: 'id', format: 'uuid', example: SAMPLE_SESSION_ID }),
-    Fails(404, 'There is no such session', noSession()),
-  );
 
 /** The sessions API, for login backends and support. */
 @ApiTags('Sessions')

@@ -5,23 +5,13 @@ import {
   Get,
   HttpCode,
   Inject,
-  Param,
-  ParseUUIDPipe,
   Query,
   Req,
   UseGuards,
 } from '@nestjs/common';
-import {
-  ApiBearerAuth,
-  ApiNoContentResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiParam,
-  ApiTags,
-} from '@nestjs/swagger';
+import { ApiBearerAuth, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { keptOf } from '../../auth/kept-caller.js';
-import { SAMPLE_SESSION_ID } from '../../auth/sample-tokens.js';
 import type { Config } from '../../config/config.js';
 import { CONFIG } from '../../config/config.module.js';
 import type { Session } from '../../core/session.js';
@@ -32,7 +22,7 @@ import { ApiErrorDto } from '../../http/errors/api-error.dto.js';
 import { BodyFailures, failsWith } from '../../http/errors/fails-with.js';
 import { KnownMembersGuard } from '../../http/validation/known-members.guard.js';
 import { PageDto } from '../../http/validation/page.dto.js';
-import { noSession } from '../no-session.js';
+import { noSession, OfSession, SessionId } from '../session-id.js';
 import { RevokedDto } from '../revocation.dto.js';
 import { SessionsService } from '../sessions.service.js';
 import { cursorIn, writeCursor } from '../session-view.js';
@@ -81,13 +71,9 @@ export class DevicesController {
     operationId: 'DevicesController_revoke',
     summary: 'End one of one’s sessions. Doing it twice is no error',
   })
-  @ApiParam({ name: 'id', format: 'uuid', example: SAMPLE_SESSION_ID })
   @ApiNoContentResponse({ description: 'The session is ended' })
-  @Fails(404, 'One has no such session', noSession())
-  async revoke(
-    @Param('id', new ParseUUIDPipe({ exceptionFactory: () => noSession() })) id: string,
-    @Req() request: FastifyRequest,
-  ): Promise<void> {
+  @OfSession('One has no such session')
+  async revoke(@SessionId() id: string, @Req() request: FastifyRequest): Promise<void> {
     const own = callersSession(request);
     const found = await this.sessions.read(id);
     // Another's is none, and not even that it is there is said.

@@ -1,20 +1,9 @@
-import {
-  Controller,
-  Delete,
-  Get,
-  HttpCode,
-  Param,
-  ParseUUIDPipe,
-  Query,
-  Req,
-  UseGuards,
-} from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Param, Query, Req, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { SAMPLE_SESSION_ID } from '../../auth/sample-tokens.js';
 import { isText } from '../../core/one-line.js';
 import { ApiErrorDto } from '../../http/errors/api-error.dto.js';
-import { BodyFailures, failsWith } from '../../http/errors/fails-with.js';
+import { BodyFailures } from '../../http/errors/fails-with.js';
 import { RefusalException } from '../../http/errors/http-refusal.js';
 import { recordOf } from '../../http/request-record.js';
 import { ServiceKeyFailures, ServiceKeyGuard } from '../../http/service-key.guard.js';
@@ -22,13 +11,11 @@ import { ForRole } from '../../http/service-role.js';
 import { KnownMembersGuard } from '../../http/validation/known-members.guard.js';
 import { PageDto } from '../../http/validation/page.dto.js';
 import type { HistoryOf, ToldEvent } from '../../store/session-history.js';
-import { noSession } from '../no-session.js';
+import { noSession, OfSession, SessionId } from '../session-id.js';
 import { SessionsService } from '../sessions.service.js';
 import { eventInWords } from './event-words.js';
 import { ForgottenDto, HistoryPageDto, type SessionEventDto } from './history.dto.js';
 import { HistoryService } from './history.service.js';
-
-const Fails = failsWith(ApiErrorDto);
 
 /** What happened to sessions, for support; and that a person is forgotten. */
 @ApiTags('Sessions')
@@ -48,11 +35,10 @@ export class HistoryController {
     operationId: 'HistoryController_ofSession',
     summary: 'What happened to a session, newest first; ordinary refreshes are not told',
   })
-  @ApiParam({ name: 'id', format: 'uuid', example: SAMPLE_SESSION_ID })
   @ApiOkResponse({ type: HistoryPageDto })
-  @Fails(404, 'There is no such session, and was none that is remembered', noSession())
+  @OfSession('There is no such session, and was none that is remembered')
   async ofSession(
-    @Param('id', new ParseUUIDPipe({ exceptionFactory: () => noSession() })) sessionId: string,
+    @SessionId() sessionId: string,
     @Query() query: PageDto,
     @Req() request: FastifyRequest,
   ): Promise<HistoryPageDto> {
